@@ -1,0 +1,1 @@
+"""Annotated source text in, compiled source text and a search space out."""

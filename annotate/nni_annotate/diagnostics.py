@@ -1,0 +1,56 @@
+"""What is wrong in a source file, where, and how it is shown."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nni_annotate.errors import NniAnnotateError
+
+
+@dataclass(frozen=True, order=True)
+class Diagnostic:
+    """One problem; line and column count from 1, 0 where the file as a whole is meant.
+
+    `width` is how many characters of the line the problem spans.
+    """
+
+    path: str
+    line: int
+    column: int
+    message: str
+    width: int = 1
+    source_line: str = ""
+    is_error: bool = True
+
+    def __str__(self) -> str:
+        severity = "error" if self.is_error else "warning"
+        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        head = f"{place}: {severity}: {self.message}"
+        if not self.source_line.strip():
+            return head
+        shown = "".join(
+            char if char.isprintable() or char == "\t" else "?"
+            for char in self.source_line.rstrip()
+        )
+        before = shown[: self.column - 1]
+        under = "^" * max(_columns(shown[len(before) :][: self.width]), 1)
+        indent = "".join("\t" if char == "\t" else " " * _columns(char) for char in before)
+        return f"{head}\n    {shown}\n    {indent}{under}"
+
+
+class CompileError(NniAnnotateError):
+    """A tree that can't be compiled, with everything that is wrong in it."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(sorted(diagnostics))
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )

@@ -1,0 +1,14 @@
+"""`@nni.get_next_parameter()`: NNI asked for it at the head of a program; nothing needs it here."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from nni_annotate.grammar import Annotation, AnnotationError
+
+
+def read_next_parameter(annotation: Annotation) -> tuple[str, cst.Arg | None]:
+    """The call that the annotation becomes. Raises AnnotationError."""
+    if annotation.arguments:
+        raise AnnotationError("get_next_parameter takes no arguments", annotation.arguments[0])
+    return annotation.kind, None

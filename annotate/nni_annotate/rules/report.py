@@ -1,0 +1,20 @@
+"""`@nni.report_intermediate_result(EXPR)` and `@nni.report_final_result(EXPR)`."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from nni_annotate.grammar import Annotation, AnnotationError
+from nni_annotate.rules.rule import no_keyword
+
+
+def read_report(annotation: Annotation) -> tuple[str, cst.Arg | None]:
+    """The call that the annotation becomes. Raises AnnotationError."""
+    arguments = annotation.arguments
+    if len(arguments) != 1:
+        raise AnnotationError(
+            f"{annotation.kind} takes one argument, the result, found {len(arguments)}",
+            arguments[1] if len(arguments) > 1 else annotation.call,
+        )
+    no_keyword(arguments[0], annotation.kind)
+    return annotation.kind, arguments[0]

@@ -1,0 +1,271 @@
+"""What expressions are: equal as syntax, a number, a JSON scalar, a text on one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+import libcst as cst
+
+from nni_annotate.space import Value
+
+_LAYOUT = (
+    cst.BaseParenthesizableWhitespace,
+    cst.LeftParen,
+    cst.RightParen,
+    cst.LeftSquareBracket,
+    cst.RightSquareBracket,
+    cst.LeftCurlyBrace,
+    cst.RightCurlyBrace,
+    cst.Comma,
+    cst.Colon,
+    cst.Dot,
+    cst.AssignEqual,
+    cst.MaybeSentinel,
+)
+_CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_MOST_BITS = 4096  # no number in a search space is longer; 10**10**10 must not be computed
+
+
+class NotAConstant(Exception):  # noqa: N818 - an answer, caught by the callers in this package
+    """The expression is no number; the message says what it is instead."""
+
+
+def shape(node: Any) -> Hashable:
+    """What two expressions share exactly when they are equal as syntax, layout aside."""
+    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+        value = _string_value(node)
+        if value is not None:
+            return type(value).__name__, value
+    if isinstance(node, (cst.Integer, cst.Float, cst.Imaginary)):
+        return type(node).__name__, repr(node.evaluated_value)
+    if isinstance(node, cst.FormattedString):
+        return code(node.with_changes(lpar=(), rpar=()))
+    if isinstance(node, cst.Subscript):
+        one_tuple = len(node.slice) == 1 and isinstance(node.slice[0].comma, cst.Comma)
+        return "Subscript", one_tuple, shape(node.value), shape(node.slice)
+    if isinstance(node, cst.CSTNode):
+        parts = (
+            shape(value)
+            for field in fields(node)
+            if not isinstance(value := getattr(node, field.name), _LAYOUT)
+        )
+        return type(node).__name__, *parts
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return tuple(shape(item) for item in node if not isinstance(item, _LAYOUT))
+    return node if isinstance(node, Hashable) else repr(node)
+
+
+def code(node: cst.CSTNode) -> str:
+    """The source text of a node, as it stands."""
+    return cst.Module(body=()).code_for_node(node)
+
+
+def one_line(node: cst.BaseExpression) -> str:
+    """The source text with its white space normalised and without parentheses around it.
+
+    >>> one_line(cst.parse_expression("(cfg [ 'lr' ])")), one_line(cst.parse_expression("a ,b"))
+    ("cfg['lr']", '(a, b)')
+    """
+    tidy: Any = node.visit(_Tidy())
+    if isinstance(tidy, (cst.Tuple, cst.GeneratorExp, cst.Yield, cst.NamedExpr)):
+        return code(tidy.with_changes(lpar=(cst.LeftParen(),), rpar=(cst.RightParen(),)))
+    return code(tidy.with_changes(lpar=(), rpar=()))
+
+
+def number(node: cst.BaseExpression) -> int | float:
+    """The value of a literal number or of arithmetic on such; nothing is executed.
+
+    Raises NotAConstant.
+    """
+    try:
+        return _bounded(_number(node))
+    except ZeroDivisionError:
+        raise NotAConstant("a division by zero") from None
+    except OverflowError:
+        raise NotAConstant("a number too large") from None
+
+
+def scalar(node: cst.BaseExpression) -> tuple[Value] | None:
+    """The JSON scalar that the expression spells out, in a tuple; None where it is none."""
+    if isinstance(node, cst.Name):
+        names = {"True": True, "False": False, "None": None}
+        return (names[node.value],) if node.value in names else None
+    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+        text = _string_value(node)
+        return (text,) if isinstance(text, str) and _encodable(text) else None
+    negative = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus)
+    literal = node.expression if isinstance(node, cst.UnaryOperation) and negative else node
+    if isinstance(literal, (cst.Integer, cst.Float)):
+        try:
+            value = number(node)
+        except NotAConstant:
+            return None
+        return (value,) if math.isfinite(value) else None
+    return None
+
+
+def constant(node: cst.BaseExpression) -> tuple[Value] | None:
+    """The value of a literal, or of arithmetic on literals, in a tuple; None where it is neither.
+
+    Evaluating such an expression can neither fail nor do anything.
+    """
+    if (value := scalar(node)) is not None:
+        return value
+    try:
+        result = number(node)
+    except NotAConstant:
+        return None
+    return (result,) if math.isfinite(result) and "math" not in code(node) else None
+
+
+def quoted(text: str, encoding: str = "utf-8") -> str:
+    """A Python string literal for the text, in double quotes where that needs no escapes."""
+    if not text.isprintable() or not _encodable(text, encoding):
+        return ascii(text)
+    return repr(text) if '"' in text or "\\" in text else f'"{text}"'
+
+
+def operand(node: cst.BaseExpression) -> str:
+    """The source text on one line, fit to stand as an operand of a conditional expression."""
+    text = one_line(node)
+    return f"({text})" if isinstance(node, (cst.Lambda, cst.IfExp)) else text
+
+
+def parenthesised(node: cst.BaseExpression, source: str) -> str:
+    """`source`, the text of the node, in parentheses where it could not be an operand without."""
+    loose = (cst.Tuple, cst.Yield, cst.NamedExpr, cst.GeneratorExp)
+    return f"({source})" if isinstance(node, loose) and not node.lpar else source
+
+
+def first_line(statement: cst.CSTNode) -> str:
+    """The first line of a statement, cut where it is long, for messages."""
+    lines = code(statement).strip().splitlines()
+    text = next((line for line in lines if line and not line.lstrip().startswith("#")), "")
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _string_value(node: cst.SimpleString | cst.ConcatenatedString) -> str | bytes | None:
+    try:
+        value = node.evaluated_value
+    except (SyntaxError, ValueError):
+        return None
+    return value if isinstance(value, (str, bytes)) else None
+
+
+def _encodable(text: str, encoding: str = "utf-8") -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _bounded(value: int | float) -> int | float:
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise NotAConstant("a number too large")
+    return value
+
+
+def _number(node: cst.BaseExpression) -> int | float:
+    if isinstance(node, (cst.Integer, cst.Float)):
+        if len(node.value) > _MOST_BITS:
+            raise NotAConstant("a number too large")
+        literal: int | float = node.evaluated_value
+        return literal
+    if isinstance(node, cst.UnaryOperation):
+        operand = _number(node.expression)
+        if isinstance(node.operator, cst.Minus):
+            return -operand
+        if isinstance(node.operator, cst.Plus):
+            return operand
+    if isinstance(node, cst.BinaryOperation):
+        return _arithmetic(node.operator, number(node.left), number(node.right), node)
+    if (
+        isinstance(node, cst.Attribute)
+        and isinstance(node.value, cst.Name)
+        and node.value.value == "math"
+        and node.attr.value in _CONSTANTS
+    ):
+        return _CONSTANTS[node.attr.value]
+    raise NotAConstant(one_line(node))
+
+
+def _arithmetic(
+    operator: cst.BaseBinaryOp, left: int | float, right: int | float, node: cst.BaseExpression
+) -> int | float:
+    match operator:
+        case cst.Add():
+            return left + right
+        case cst.Subtract():
+            return left - right
+        case cst.Multiply():
+            return left * right
+        case cst.Divide():
+            return left / right
+        case cst.FloorDivide():
+            return left // right
+        case cst.Modulo():
+            return left % right
+        case cst.Power():
+            return _power(left, right)
+        case _:
+            raise NotAConstant(one_line(node))
+
+
+def _power(base: int | float, exponent: int | float) -> int | float:
+    if (
+        isinstance(base, int)
+        and isinstance(exponent, int)
+        and base.bit_length() * abs(exponent) > _MOST_BITS
+        and abs(base) > 1
+    ):
+        raise NotAConstant("a number too large")
+    value = base**exponent
+    if not isinstance(value, (int, float)):
+        raise NotAConstant("a complex number")
+    return value
+
+
+class _Tidy(cst.CSTTransformer):
+    """Gives every node the white space it would have been born with."""
+
+    def visit_FormattedString(self, node: cst.FormattedString) -> bool:  # noqa: N802, ARG002
+        return False  # the spaces in f"{x = }" are part of its value
+
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
+        if isinstance(updated_node, cst.FormattedString):
+            return updated_node
+        if isinstance(updated_node, cst.AssignEqual):
+            return cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+        changes = {
+            field.name: default
+            for field in fields(updated_node)
+            if (default := _tidied(field, getattr(updated_node, field.name))) is not None
+        }
+        if isinstance(updated_node, cst.Lambda):
+            changes["colon"] = cst.Colon(whitespace_after=cst.SimpleWhitespace(" "))
+        if isinstance(updated_node, cst.ConcatenatedString):
+            changes["whitespace_between"] = cst.SimpleWhitespace(" ")
+        if isinstance(updated_node, cst.Subscript) and len(updated_node.slice) == 1:
+            only = original_node.slice[0]
+            if isinstance(only.comma, cst.Comma):  # a[1,] is not a[1]
+                changes["slice"] = [updated_node.slice[0].with_changes(comma=cst.Comma())]
+        return updated_node.with_changes(**changes) if changes else updated_node
+
+
+def _tidied(field: Field[Any], value: Any) -> Any:
+    """The default for a field that is layout; None where it is to stay."""
+    if isinstance(value, cst.Comma):
+        sentinel = field.default is cst.MaybeSentinel.DEFAULT
+        return cst.MaybeSentinel.DEFAULT if sentinel else _COMMA
+    if not isinstance(value, cst.BaseParenthesizableWhitespace):
+        return None
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default if field.default is not MISSING else cst.SimpleWhitespace("")
+
+
+_COMMA = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
