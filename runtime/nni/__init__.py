@@ -1,0 +1,45 @@
+"""The trial API, as NNI's users know it: ask for parameters, report results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nni_trial import (
+    get_current_parameter,
+    get_experiment_id,
+    get_sequence_id,
+    get_trial_id,
+    in_experiment,
+    report_final_result,
+    report_intermediate_result,
+)
+from nni_trial import get_next_parameter as _get_next_parameter
+
+__all__ = [
+    "get_current_parameter",
+    "get_experiment_id",
+    "get_next_parameter",
+    "get_next_parameters",
+    "get_parameters",
+    "get_sequence_id",
+    "get_trial_id",
+    "report_final_result",
+    "report_intermediate_result",
+]
+
+
+def get_next_parameter() -> dict[str, Any]:
+    """The parameters that the tuner chose for this trial, by key of the search space.
+
+    Without an experiment {} and a warning, as in NNI.
+    """
+    if not in_experiment():
+        import warnings
+
+        message = "nni.get_next_parameter() outside an experiment: no tuner, so no parameters: {}"
+        warnings.warn(message, stacklevel=2)
+    return _get_next_parameter()
+
+
+get_next_parameters = get_next_parameter
+get_parameters = get_next_parameter

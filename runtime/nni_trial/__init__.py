@@ -1,0 +1,200 @@
+"""What compiled code calls, and what `nni` re-exports: parameters in, results out.
+
+The runner hands a trial two files: the parameters it chose, and one to append results to. A
+result is on disk when a report returns, whatever happens to the runner; a byte into the runner's
+bell, a named pipe, only makes it look sooner. Without a runner every call is without effect.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# The runner sets these; see nni_runner.launchers.
+PARAMETERS_FILE = "NNI_PARAMETERS_FILE"
+RESULTS_FILE = "NNI_RESULTS_FILE"
+BELL = "NNI_BELL"
+
+_STANDALONE = "STANDALONE"  # NNI's own word for a trial without an experiment
+
+
+class _Trial:
+    """The parameters and the channel of this process, opened when first needed."""
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, Any] | None = None
+        self._results: int | None = None
+        self._bell: int | None = None
+        self._noted: set[str] = set()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the tuner chose, {} without an experiment."""
+        if self._parameters is None:
+            self._parameters = _read_parameters()
+        return self._parameters
+
+    def send(self, record: dict[str, Any]) -> None:
+        """Appends one line to the results; it is on disk when this returns."""
+        import json
+        import time
+
+        path = os.environ.get(RESULTS_FILE)
+        if path is None:
+            return
+        record["time"] = time.time()
+        line = json.dumps(record, default=_json_fallback).encode() + b"\n"
+        if self._results is None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._results = os.open(path, flags, 0o644)
+        written = os.write(self._results, line)
+        if written != len(line):
+            raise OSError(f"{path}: a result could not be written as a whole; is the disk full?")
+        self._ring()
+
+    def note_original(self, key: str, value: Any) -> None:
+        """Tells the runner, once, what value the script itself holds."""
+        if key in self._noted or not in_experiment():
+            return
+        self._noted.add(key)
+        plain = _scalar(value)
+        if isinstance(plain, (bool, int, float, str)) or plain is None:
+            self.send({"kind": "original", "key": key, "value": plain})
+
+    def _ring(self) -> None:
+        """Wakes the runner; if it is gone or busy, the result is in the file all the same."""
+        try:
+            if self._bell is None:
+                flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+                self._bell = os.open(os.environ[BELL], flags)
+            os.write(self._bell, b"!")
+        except (OSError, KeyError):
+            pass
+
+
+def _read_parameters() -> dict[str, Any]:
+    path = os.environ.get(PARAMETERS_FILE)
+    if path is None:
+        return {}
+    import json
+
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
+        parameters: dict[str, Any] = json.load(file)
+    return parameters
+
+
+_trial = _Trial()
+
+
+def in_experiment() -> bool:
+    """Whether this process is a trial that somebody waits for."""
+    return RESULTS_FILE in os.environ
+
+
+def is_tuned(key: str) -> bool:
+    """Whether the tuner chose a value for this key of the search space."""
+    return key in _trial.parameters
+
+
+def parameter(key: str, original: Any = None) -> Any:
+    """The tuner's value for a key of the search space, or the script's own."""
+    return _trial.parameters.get(key, original)
+
+
+def chose(key: str, option: Any) -> bool:
+    """Whether the tuner chose this option, by type and value."""
+    value = _trial.parameters.get(key, _trial)
+    return type(value) is type(option) and bool(value == option)
+
+
+def original(key: str, value: Any) -> Any:
+    """`value` itself, the script's own, after telling the runner what it is."""
+    _trial.note_original(key, value)
+    return value
+
+
+def get_next_parameter() -> dict[str, Any]:
+    """The parameters of this trial by key, {} without an experiment."""
+    return dict(_trial.parameters)
+
+
+def get_current_parameter(tag: str | None = None) -> Any:
+    """The parameters of this trial, or the one called `tag`; None where there is none."""
+    return get_next_parameter() if tag is None else _trial.parameters.get(tag)
+
+
+def report_intermediate_result(metric: Any) -> None:
+    """Reports how the trial is doing: a number, or a dict with a number under `default`.
+
+    A numpy or torch scalar counts as a number. Raises TypeError for anything else.
+    """
+    _trial.send({"kind": "intermediate", "value": _metric("report_intermediate_result", metric)})
+
+
+def report_final_result(metric: Any) -> None:
+    """Reports what the tuner is told: a number, or a dict with a number under `default`.
+
+    A numpy or torch scalar counts as a number. Raises TypeError for anything else.
+    """
+    _trial.send({"kind": "final", "value": _metric("report_final_result", metric)})
+
+
+def get_experiment_id() -> str:
+    """The experiment's id, "STANDALONE" without one."""
+    return os.environ.get("NNI_EXP_ID", _STANDALONE)
+
+
+def get_trial_id() -> str:
+    """The trial's id, "STANDALONE" without an experiment."""
+    return os.environ.get("NNI_TRIAL_JOB_ID", _STANDALONE)
+
+
+def get_sequence_id() -> int:
+    """The trial's number in its experiment, counted from 0; 0 without an experiment."""
+    return int(os.environ.get("NNI_TRIAL_SEQ_ID", "0"))
+
+
+def _metric(caller: str, metric: Any) -> Any:
+    if isinstance(metric, dict) and "default" in metric:
+        return {str(key): value for key, value in metric.items()} | {
+            "default": _number(caller, metric["default"])
+        }
+    return _number(caller, metric)
+
+
+def _number(caller: str, value: Any) -> int | float:
+    plain = _scalar(value)
+    if isinstance(plain, (int, float)) and not isinstance(plain, bool):
+        return plain
+    shown = repr(value)
+    raise TypeError(
+        f"nni.{caller} expected a number, or a dict with a number under 'default', found "
+        f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    )
+
+
+def _scalar(value: Any) -> Any:
+    """A plain Python value for a numpy, torch, tensorflow or jax scalar; else the value."""
+    if isinstance(value, (bool, int, float, str)) or value is None:
+        for plain in (bool, int, float, str):  # numpy.float64 and IntEnum are subclasses
+            if isinstance(value, plain):
+                return plain(value)
+        return value
+    if hasattr(value, "numpy") and not hasattr(value, "item"):  # a tensorflow tensor
+        value = value.numpy()
+    if hasattr(value, "item"):
+        try:
+            return value.item()
+        except (TypeError, ValueError, RuntimeError):
+            return value
+    if hasattr(value, "__float__"):  # Decimal, Fraction
+        return float(value)
+    return value
+
+
+def _json_fallback(value: Any) -> Any:
+    """What stands in a record for a value that JSON doesn't know."""
+    plain = _scalar(value)
+    if plain is not value:
+        return plain
+    return value.tolist() if hasattr(value, "tolist") else str(value)

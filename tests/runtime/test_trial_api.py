@@ -1,0 +1,176 @@
+"""`import nni` as a trial uses it: inside an experiment and outside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nni
+import nni_trial
+from conftest import clean_environment
+
+pytestmark = pytest.mark.usefixtures("_standalone")
+
+
+class Level(IntEnum):
+    """A number with a name."""
+
+    HIGH = 3
+
+
+class Tensor:
+    """What a torch scalar looks like from outside."""
+
+    def item(self) -> float:
+        """The number inside."""
+        return 0.25
+
+
+class EagerTensor:
+    """What a tensorflow scalar looks like from outside."""
+
+    def numpy(self) -> Any:
+        """The number inside."""
+        return np.float32(0.5)
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes this process a trial with two parameters; the file of its results."""
+    (tmp_path / "given.json").write_text('{"lr": 0.1, "k": "a"}')
+    monkeypatch.setenv(nni_trial.PARAMETERS_FILE, str(tmp_path / "given.json"))
+    monkeypatch.setenv(nni_trial.RESULTS_FILE, str(tmp_path / "results.jsonl"))
+    monkeypatch.setenv("NNI_EXP_ID", "abc")
+    monkeypatch.setenv("NNI_TRIAL_JOB_ID", "abc-7")
+    monkeypatch.setenv("NNI_TRIAL_SEQ_ID", "7")
+    monkeypatch.setattr(nni_trial, "_trial", nni_trial._Trial())
+    return tmp_path / "results.jsonl"
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """What was reported."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_outside_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters are {}, with a warning; reports go nowhere; ids say STANDALONE."""
+    monkeypatch.setattr(nni_trial, "_trial", nni_trial._Trial())
+    for ask in (nni.get_next_parameter, nni.get_parameters, nni.get_next_parameters):
+        with pytest.warns(UserWarning, match="outside an experiment"):
+            assert ask() == {}
+    assert nni.get_current_parameter("lr") is None
+    nni.report_intermediate_result(1)
+    nni.report_final_result({"default": 1})
+    assert nni.get_experiment_id() == nni.get_trial_id() == "STANDALONE"
+    assert nni.get_sequence_id() == 0
+
+
+def test_inside_an_experiment(results: Path) -> None:
+    """Parameters are the tuner's, ids the experiment's."""
+    assert nni.get_next_parameter() == nni.get_parameters() == {"lr": 0.1, "k": "a"}
+    assert nni.get_current_parameter() == {"lr": 0.1, "k": "a"}
+    assert nni.get_current_parameter("k") == "a"
+    assert (nni.get_experiment_id(), nni.get_trial_id()) == ("abc", "abc-7")
+    assert nni.get_sequence_id() == 7
+    assert not results.exists()
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (1, 1),
+        (0.5, 0.5),
+        (10**30, 10**30),
+        (np.float64(0.5), 0.5),
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.array(0.5), 0.5),
+        (np.array([0.5]), 0.5),
+        (Decimal("0.5"), 0.5),
+        (Level.HIGH, 3),
+        (Tensor(), 0.25),
+        (EagerTensor(), 0.5),
+        ({"default": np.float32(0.5), "loss": 1}, {"default": 0.5, "loss": 1}),
+        ({"default": 1, "curve": np.array([1, 2])}, {"default": 1, "curve": [1, 2]}),
+    ],
+    ids=repr,
+)
+def test_what_counts_as_a_result(results: Path, metric: object, expected: object) -> None:
+    """Numbers, scalars of other libraries, and dicts with one under `default`."""
+    nni.report_intermediate_result(metric)
+    nni.report_final_result(metric)
+    found = records(results)
+    assert [record["kind"] for record in found] == ["intermediate", "final"]
+    for record in found:
+        assert record["value"] == expected
+        assert type(record["value"]) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [None, "0.5", True, [1], np.array([1, 2]), {"loss": 1}, {"default": "x"}, {}, object()],
+    ids=repr,
+)
+def test_what_does_not_count(results: Path, metric: object) -> None:
+    """An error at the line that reports it; nothing is sent."""
+    with pytest.raises(TypeError, match=r"nni\.report_final_result expected a number"):
+        nni.report_final_result(metric)
+    assert not results.exists()
+
+
+def test_nan_is_sent_and_judged_by_the_runner(results: Path) -> None:
+    """The trial goes on; its experiment says what was wrong with the result."""
+    nni.report_final_result(float("nan"))
+    assert records(results)[0]["value"] != records(results)[0]["value"]
+
+
+def test_a_missing_bell_costs_no_result(
+    results: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The runner may be gone: the result is in the file all the same."""
+    monkeypatch.setenv(nni_trial.BELL, str(tmp_path / "nowhere"))
+    nni.report_final_result(1)
+    assert len(records(results)) == 1
+
+
+def test_chosen_by_type_and_value(results: Path) -> None:
+    """1 is not True, and an option is not chosen where nothing was."""
+    assert results is not None
+    assert nni_trial.chose("k", "a")
+    assert not nni_trial.chose("k", "b")
+    assert not nni_trial.chose("lr", 1)
+    assert not nni_trial.chose("unknown", None)
+
+
+@pytest.mark.parametrize("module", ["nni", "nni_trial", "nni_annotate.space"])
+def test_imports_the_standard_library_only(module: str) -> None:
+    """What decides how fast trials start stays light."""
+    script = (
+        f"import sys; before = set(sys.modules); import {module}\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "ours = {'nni', 'nni_trial', 'nni_annotate'}\n"
+        "print(sorted(new - ours - sys.stdlib_module_names))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=clean_environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"
+
+
+def test_importing_nni_loads_almost_nothing() -> None:
+    """Not even json, until it is needed."""
+    script = "import sys; import nni; print('json' in sys.modules, 'asyncio' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        env=clean_environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "False False\n"
