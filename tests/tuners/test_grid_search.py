@@ -1,0 +1,153 @@
+"""The grid: which values, in which order, each combination once, and then an end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nni_annotate.space import (
+    Choice,
+    Domain,
+    LogUniform,
+    Normal,
+    Parameters,
+    QNormal,
+    QUniform,
+    RandInt,
+    SearchSpace,
+    Uniform,
+)
+from nni_tuners import GridSearchTuner, NoMoreTrialError, TunerError
+from nni_tuners.grid_search import bisection, coarse_to_fine
+
+DISCRETE = SearchSpace(
+    {"c": Choice(("a", None, 1, 1.0)), "i": RandInt(-1, 2), "q": QUniform(0.1, 0.5, 0.1)}
+)
+
+
+def started(space: SearchSpace, **keywords: int) -> GridSearchTuner:
+    tuner = GridSearchTuner(**keywords)  # type: ignore[arg-type]
+    tuner.update_search_space(space)
+    return tuner
+
+
+def all_of(tuner: GridSearchTuner) -> list[Parameters]:
+    grid = tuner.generate_multiple_parameters(range(100_000))
+    assert len(grid) < 100_000
+    return grid
+
+
+def values(domain: Domain, **keywords: int) -> list[object]:
+    return [found["x"] for found in all_of(started(SearchSpace({"x": domain}), **keywords))]
+
+
+def test_a_discrete_space_gives_each_combination_once_and_ends() -> None:
+    tuner = started(DISCRETE)
+    grid = [json.dumps(parameters) for parameters in all_of(tuner)]
+    assert len(grid) == len(set(grid)) == 4 * 3 * 5
+    assert all(DISCRETE.contains(json.loads(parameters)) for parameters in grid)
+    for _ in range(2):
+        with pytest.raises(NoMoreTrialError) as caught:
+            tuner.generate_parameters(0)
+        assert str(caught.value) == "every combination of the grid has been tried"
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (Uniform(0, 8), [4, 0, 8, 2, 6]),
+        (LogUniform(1e-4, 1), [1e-2, 1e-4, 1, 1e-3, 1e-1]),
+        (RandInt(0, 5), [2, 0, 4, 1, 3]),
+        (RandInt(0, 1_000_000), [500_000, 0, 999_999, 250_000, 750_000]),
+        (QUniform(0, 1, 0.25), [0.5, 0, 1, 0.25, 0.75]),
+        (Normal(0, 1), [0, -1.2815515655446004, 1.2815515655446004, -0.5244005127, 0.5244005127]),
+        (QNormal(0, 1, 10), [0]),
+        (Uniform(3, 3), [3]),
+        (Choice((3, 1, 2)), [3, 1, 2]),
+    ],
+)
+def test_the_values_of_one_parameter(domain: Domain, expected: list[float]) -> None:
+    assert values(domain) == pytest.approx(expected)
+
+
+def test_the_number_of_values_can_be_chosen() -> None:
+    assert values(Uniform(0, 8), points=1) == [4]
+    assert values(Uniform(0, 8), points=3) == [4, 0, 8]
+    assert len(values(RandInt(0, 50))) == 50
+    assert len(values(RandInt(0, 50), max_values=49)) == 5
+
+
+def test_coarse_steps_come_before_fine_ones() -> None:
+    grid = all_of(started(SearchSpace({"x": Uniform(0, 4), "c": Choice(("a", "b"))})))
+    assert [found["x"] for found in grid] == [2, 2, 0, 0, 4, 4, 1, 1, 3, 3]
+    assert [found["c"] for found in grid] == ["a", "b"] * 5
+
+
+def test_what_is_known_is_not_generated_again() -> None:
+    tuner = started(DISCRETE)
+    tuner.receive_trial_result(77, {"c": 1.0, "i": 0, "q": 0.3}, 0.5)
+    tuner.import_data([{"parameter": {"c": "a", "i": 1, "q": 0.5}, "value": 1}])
+    grid = all_of(tuner)
+    assert len(grid) == 4 * 3 * 5 - 2
+    assert {"c": "a", "i": 1, "q": 0.5} not in grid
+    assert not any(
+        p["i"] == 0 and p["q"] == 0.30000000000000004 and type(p["c"]) is float for p in grid
+    )
+
+
+def test_a_baseline_of_floats_on_the_grid_is_not_generated_again() -> None:
+    space = SearchSpace({"x": Uniform(0.1, 0.7), "y": LogUniform(1e-5, 0.3)})
+    everything = all_of(started(space))
+    tuner = started(space)
+    for parameters in everything[:10]:
+        tuner.receive_trial_result(-1, json.loads(json.dumps(parameters)), 0)
+    assert all_of(tuner) == everything[10:]
+
+
+def test_no_parameters_are_one_combination() -> None:
+    assert all_of(started(SearchSpace({}))) == [{}]
+
+
+def test_500_parameters_are_begun_without_listing_them() -> None:
+    space = SearchSpace({f"x{index}": Uniform(0, 1) for index in range(500)})
+    grid = started(space).generate_multiple_parameters(range(20))
+    assert grid[0] == {f"x{index}": 0.5 for index in range(500)}
+    assert len({json.dumps(parameters) for parameters in grid}) == 20
+
+
+@pytest.mark.parametrize("name", ["points", "max_values"])
+def test_refuses_a_grid_of_nothing(name: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        started(SearchSpace({}), **{name: 0})
+    assert str(caught.value) == f"{name}: expected an int from 1 on, found 0"
+
+
+@given(st.integers(1, 200))
+def test_bisection_has_every_index_once(count: int) -> None:
+    rounds = bisection(count)
+    assert sorted(itertools.chain(*rounds)) == list(range(count))
+    assert len(rounds) <= math.log2(count) + 2
+
+
+@given(
+    st.lists(
+        st.lists(st.integers(1, 3), min_size=1, max_size=3),  # values a round
+        max_size=4,
+    )
+)
+def test_coarse_to_fine_has_every_combination_once(shape: list[list[int]]) -> None:
+    axes = [
+        [[10.0 * turn + step for step in range(size)] for turn, size in enumerate(axis)]
+        for axis in shape
+    ]
+    found = list(coarse_to_fine(axes))
+    everything = itertools.product(*(itertools.chain(*axis) for axis in axes))
+    assert sorted(found) == sorted(everything)
+    # A combination's round is that of its finest value.
+    turns = [max((int(number // 10) for number in combination), default=0) for combination in found]
+    assert turns == sorted(turns)

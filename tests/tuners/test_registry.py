@@ -1,0 +1,63 @@
+"""The names that tuners are known by."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import nni_tuners
+from nni_tuners import TUNERS, GridSearchTuner, RandomTuner, TPETuner, TunerError, find_tuner
+
+
+def test_the_names_are_those_of_nni() -> None:
+    assert {"TPE": TPETuner, "Random": RandomTuner, "GridSearch": GridSearchTuner} == TUNERS
+
+
+@pytest.mark.parametrize(
+    ("name", "tuner"),
+    [
+        *TUNERS.items(),
+        ("tpe", TPETuner),
+        ("RANDOM", RandomTuner),
+        ("random_search", RandomTuner),
+        ("grid", GridSearchTuner),
+        ("gridsearch", GridSearchTuner),
+        ("grid_search", GridSearchTuner),
+        ("Grid-Search", GridSearchTuner),
+    ],
+)
+def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:
+    assert find_tuner(name) is tuner
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("TPEE", "expected a tuner out of TPE, Random, GridSearch; found TPEE; did you mean TPE?"),
+        (
+            "radnom",
+            "expected a tuner out of TPE, Random, GridSearch; found radnom; did you mean Random?",
+        ),
+        ("Hyperband", "expected a tuner out of TPE, Random, GridSearch; found Hyperband"),
+        ("", "expected a tuner out of TPE, Random, GridSearch; found "),
+    ],
+)
+def test_says_which_tuners_there_are(name: str, message: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        find_tuner(name)
+    assert str(caught.value) == message
+
+
+def test_everything_public_is_there() -> None:
+    for name in nni_tuners.__all__:
+        assert getattr(nni_tuners, name) is not None
+    with pytest.raises(AttributeError):
+        nni_tuners.__getattr__("GaussianProcess")
+
+
+def test_importing_the_package_does_not_load_numpy() -> None:
+    code = "import sys, nni_tuners; sys.exit('numpy' in sys.modules)"
+    path = f"import sys; sys.path[:] = {sys.path!r}; "
+    assert subprocess.run([sys.executable, "-c", path + code], check=False).returncode == 0

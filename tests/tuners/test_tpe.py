@@ -1,0 +1,237 @@
+"""TPE: that it learns, and how it deals with failed, pending, repeated and few trials."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nni_annotate.space import (
+    Choice,
+    LogUniform,
+    Parameters,
+    QUniform,
+    RandInt,
+    SearchSpace,
+    Uniform,
+)
+from nni_tuners import RandomTuner, TPETuner, Tuner, TunerError
+from nni_tuners.tpe import improvement_weights, latin_hypercube
+
+Objective = Callable[[Parameters], float]
+
+
+def cube(columns: int) -> SearchSpace:
+    return SearchSpace({f"x{index}": Uniform(-5, 5) for index in range(columns)})
+
+
+def sphere(parameters: Parameters) -> float:
+    return math.fsum((value - 1.5) ** 2 for value in parameters.values())
+
+
+def rosenbrock(parameters: Parameters) -> float:
+    x = [0.4 * value for value in parameters.values()]
+    return math.fsum(100 * (b - a**2) ** 2 + (1 - a) ** 2 for a, b in pairwise(x))
+
+
+def training(parameters: Parameters) -> float:
+    best = {"sgd": -1.5, "adam": -3, "rmsprop": -3.3}
+    return float(
+        (math.log10(parameters["lr"]) - best[parameters["optimizer"]]) ** 2
+        + {"sgd": 0.4, "adam": 0, "rmsprop": 0.2}[parameters["optimizer"]]
+        + 0.1 * (parameters["layers"] - 5) ** 2
+        + 3 * (parameters["dropout"] - 0.3) ** 2
+    )
+
+
+TRAINING = SearchSpace(
+    {
+        "lr": LogUniform(1e-6, 1),
+        "optimizer": Choice(("sgd", "adam", "rmsprop")),
+        "layers": RandInt(1, 12),
+        "dropout": QUniform(0, 0.9, 0.1),
+    }
+)
+
+
+def best_of(tuner: Tuner, space: SearchSpace, objective: Objective, batch: int) -> float:
+    """The best value of 60 trials, `batch` of them at a time."""
+    tuner.update_search_space(space)
+    values = []
+    for first in range(0, 60, batch):
+        trials = range(first, first + batch)
+        many = tuner.generate_multiple_parameters(trials)
+        for trial, parameters in zip(trials, many, strict=True):
+            values.append(objective(parameters))
+            tuner.receive_trial_result(trial, parameters, values[-1])
+    return min(values)
+
+
+@pytest.mark.parametrize("multivariate", [True, False])
+@pytest.mark.parametrize(
+    ("space", "objective", "batch", "share"),
+    [
+        (cube(2), sphere, 1, 0.1),
+        (cube(6), sphere, 1, 0.25),
+        (cube(4), rosenbrock, 1, 0.3),
+        (cube(4), sphere, 4, 0.2),
+        (TRAINING, training, 1, 0.5),
+        (TRAINING, training, 4, 0.6),
+    ],
+    ids=["sphere2", "sphere6", "rosenbrock4", "sphere4 by 4", "training", "training by 4"],
+)
+def test_beats_random(
+    space: SearchSpace, objective: Objective, batch: int, share: float, multivariate: bool
+) -> None:
+    """The mean of the best values is at most that share of Random's."""
+    seeds = range(10)
+    mine = [
+        best_of(TPETuner(seed=seed, multivariate=multivariate), space, objective, batch)
+        for seed in seeds
+    ]
+    randoms = [best_of(RandomTuner(seed=seed), space, objective, batch) for seed in seeds]
+    assert np.mean(mine) < share * np.mean(randoms)
+
+
+def test_the_start_takes_one_value_out_of_every_tenth() -> None:
+    tuner = TPETuner(seed=0)
+    tuner.update_search_space(cube(3))
+    many = tuner.generate_multiple_parameters(range(10))
+    for key in cube(3):
+        assert sorted(math.floor(found[key] + 5) for found in many) == list(range(10))
+
+
+@given(st.integers(1, 20), st.integers(0, 5), st.integers(0, 9))
+def test_a_latin_hypercube_has_one_point_in_every_cell(count: int, columns: int, seed: int) -> None:
+    points = latin_hypercube(np.random.default_rng(seed), count, columns)
+    assert points.shape == (count, columns)
+    cells = np.sort(np.floor(points * count), axis=0)
+    assert (cells == np.arange(count)[:, None]).all()
+
+
+def test_imported_results_stand_for_the_start() -> None:
+    tuner = TPETuner(seed=0)
+    tuner.update_search_space(cube(1))
+    at = [10 * (step + 0.5) / 200 - 5 for step in range(200)]
+    tuner.import_data([{"parameter": {"x0": x}, "value": (x - 1.5) ** 2} for x in at])
+    many = [tuner.generate_parameters(trial)["x0"] for trial in range(10)]
+    assert np.median(np.abs(np.array(many) - 1.5)) < 0.5
+
+
+def test_every_combination_of_a_discrete_space_comes_before_any_repeat() -> None:
+    space = SearchSpace(
+        {"c": Choice(("a", "b", 1)), "i": RandInt(0, 5), "q": QUniform(0.5, 3.5, 1)}
+    )
+    tuner = TPETuner(seed=0)
+    tuner.update_search_space(space)
+    seen = []
+    size = 3 * 5 * 5
+    for trial in range(size):
+        parameters = tuner.generate_parameters(trial)
+        seen.append(json.dumps(parameters))
+        if trial % 3:
+            tuner.receive_trial_result(trial, parameters, parameters["i"])
+    assert len(set(seen)) == size
+    assert json.dumps(tuner.generate_parameters(size)) in seen
+
+
+def test_a_large_discrete_space_sees_no_repeats() -> None:
+    space = SearchSpace({f"i{index}": RandInt(0, 9) for index in range(4)})
+    tuner = TPETuner(seed=0)
+    tuner.update_search_space(space)
+    seen = set()
+    for trial in range(150):
+        parameters = tuner.generate_parameters(trial)
+        seen.add(json.dumps(parameters))
+        tuner.receive_trial_result(trial, parameters, sum(parameters.values()))
+    assert len(seen) == 150
+
+
+def share_of_failures(seed: int, told: bool) -> float:
+    """How often, in 100 trials, it tries the better end, a fifth of the axis, which fails."""
+    tuner, failed = TPETuner(seed=seed), 0
+    tuner.update_search_space(cube(1))
+    for trial in range(100):
+        parameters = tuner.generate_parameters(trial)
+        if parameters["x0"] < 3:
+            tuner.receive_trial_result(trial, parameters, -parameters["x0"])
+        else:
+            failed += 1
+            if told:
+                tuner.trial_end(trial, success=False)
+            else:
+                tuner.pending.clear()
+    return failed / 100
+
+
+def test_learns_from_failed_trials() -> None:
+    told, untold = (
+        np.mean([share_of_failures(seed, told) for seed in range(5)]) for told in (True, False)
+    )
+    assert told < 0.6 * untold
+
+
+def test_pending_trials_push_away_further_ones() -> None:
+    data = [{"parameter": {"x0": x / 2}, "value": (x / 2 - 1) ** 2} for x in range(-10, 11)]
+    close = []
+    for told in (True, False):
+        tuner = TPETuner(seed=0)
+        tuner.update_search_space(cube(1))
+        tuner.import_data(data)
+        many = []
+        for trial in range(30):
+            many.append(tuner.generate_parameters(trial)["x0"])
+            if not told:
+                tuner.pending.clear()
+        close.append(np.mean(np.abs(np.array(many) - 1) < 0.5))
+    assert close[0] < close[1] - 0.2
+
+
+def test_weights_follow_the_improvement() -> None:
+    weights = improvement_weights(np.array([-3.0, 0.0, 1.0]), 1.0)
+    # Improvements 4, 1, 0 and, for the prior, their mean.
+    assert weights == pytest.approx(np.array([4, 1, 0, 5 / 3]) / (5 + 5 / 3), abs=1e-9)
+
+
+@pytest.mark.parametrize("loss", [0.0, 1e300, -1e300, 5e-324])
+def test_weights_of_ties_are_alike(loss: float) -> None:
+    assert improvement_weights(np.full(3, loss), loss) == pytest.approx(np.full(4, 1 / 4))
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=30))
+def test_weights_are_probabilities(losses: list[float]) -> None:
+    *good, split = sorted(losses)
+    weights = improvement_weights(np.array(good), split)
+    assert (weights > 0).all()
+    assert weights.sum() == pytest.approx(1)
+    assert (np.diff(weights[:-1]) <= 1e-15).all()
+
+
+def test_the_split_is_linear_and_bounded() -> None:
+    tuner = TPETuner(gamma=0.15)
+    tuner.update_search_space(cube(1))
+    for count, expected in [(1, 1), (10, 2), (100, 15), (1000, 25)]:
+        tuner.import_data([{"parameter": {"x0": 0.0}, "value": 1.0}] * (count - len(tuner.history)))
+        good, others = tuner._densities()
+        assert (len(good.rows), len(others.rows)) == (expected, count - expected)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"gamma": 0.0}, "gamma: expected a number between 0 and 1, found 0.0"),
+        ({"gamma": 1.0}, "gamma: expected a number between 0 and 1, found 1.0"),
+        ({"n_startup_jobs": 0}, "n_startup_jobs: expected an int from 1 on, found 0"),
+        ({"n_ei_candidates": 1.5}, "n_ei_candidates: expected an int from 1 on, found 1.5"),
+    ],
+)
+def test_refuses_arguments_that_make_no_sense(keywords: dict[str, float], message: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        TPETuner(**keywords)  # type: ignore[arg-type]
+    assert str(caught.value) == message

@@ -1,0 +1,354 @@
+"""What every tuner keeps to, in every domain."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import (
+    Choice,
+    Domain,
+    LogNormal,
+    LogUniform,
+    Normal,
+    Parameters,
+    QLogNormal,
+    QLogUniform,
+    QNormal,
+    QUniform,
+    RandInt,
+    SearchSpace,
+    Uniform,
+)
+from nni_tuners import TUNERS, Tuner, TunerError
+
+DOMAINS: dict[str, Domain] = {
+    "choice": Choice(("a", "b", 1, 1.0, True, None)),
+    "choice_of_one": Choice(("only",)),
+    "choice_of_lists": Choice(([1, 2], [1, 2, 3], {"deep": {"er": 1}})),
+    "randint": RandInt(-3, 4),
+    "randint_of_one": RandInt(5, 6),
+    "randint_wide": RandInt(-(2**62), 2**62),
+    "randint_wider": RandInt(-(10**308), 10**308),
+    "uniform": Uniform(-1, 2.5),
+    "uniform_of_one": Uniform(2, 2),
+    "uniform_wide": Uniform(-1e308, 1e308),
+    "uniform_narrow": Uniform(0, 5e-324),
+    "loguniform": LogUniform(1e-5, 10),
+    "loguniform_wide": LogUniform(1e-300, 1e300),
+    "quniform": QUniform(0, 1, 0.1),
+    "quniform_of_ints": QUniform(16, 250, 16),
+    "quniform_of_one": QUniform(0.2, 0.3, 5),
+    "qloguniform": QLogUniform(0.5, 1000, 0.5),
+    "qloguniform_of_ints": QLogUniform(1, 10**9, 1),
+    "normal": Normal(0, 2),
+    "normal_wide": Normal(0, 1e308),
+    "lognormal": LogNormal(-7, 2),
+    "lognormal_wide": LogNormal(0, 1e6),
+    "qnormal": QNormal(0, 10, 0.3),
+    "qnormal_of_ints": QNormal(0, 10, 2),
+    "qlognormal": QLogNormal(1, 2, 0.1),
+    "qlognormal_of_ints": QLogNormal(1, 2, 1),
+}
+INTS = {name for name in DOMAINS if name.startswith("randint") or name.endswith("_of_ints")}
+
+SPACES = {
+    **{name: SearchSpace({name: domain}) for name, domain in DOMAINS.items()},
+    "all": SearchSpace(DOMAINS),
+    "discrete": SearchSpace(
+        {name: DOMAINS[name] for name in ("choice", "randint", "quniform", "choice_of_lists")}
+    ),
+    "none": SearchSpace({}),
+}
+
+
+@pytest.fixture(params=TUNERS)
+def tuner_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def start(name: str, space: SearchSpace, **keywords: Any) -> Tuner:
+    tuner = TUNERS[name](**{"seed": 3, **keywords})
+    tuner.update_search_space(space.to_json())
+    return tuner
+
+
+def objective(parameters: Parameters) -> float:
+    """Some number between -1 and 1 that depends on every parameter, whatever they are."""
+    return random.Random(json.dumps(parameters)).uniform(-1, 1)
+
+
+def play(tuner: Tuner, trials: int, sign: int = 1) -> list[Parameters]:
+    """Parameters of that many trials, or less where the tuner has no more; every fifth fails."""
+    played: list[Parameters] = []
+    for trial in range(trials):
+        found = tuner.generate_multiple_parameters([trial])
+        if not found:
+            break
+        played += found
+        if trial % 5 != 4:
+            tuner.receive_trial_result(trial, found[0], sign * objective(found[0]))
+        tuner.trial_end(trial, success=trial % 5 != 4)
+    return played
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_stays_in_the_space_with_plain_values(tuner_name: str, space: SearchSpace) -> None:
+    played = play(start(tuner_name, space), 40)
+    assert played
+    for parameters in played:
+        assert list(parameters) == list(space)
+        assert space.contains(parameters)
+        text = json.dumps(parameters, allow_nan=False)
+        assert json.dumps(space.canonical(json.loads(text))) == text
+        for key, value in parameters.items():
+            domain = space[key]
+            if isinstance(domain, Choice):
+                assert json.dumps(value) in [json.dumps(option) for option in domain.options]
+            else:
+                assert type(value) is (int if key in INTS else float)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_the_same_seed_and_calls_give_the_same(tuner_name: str, space: SearchSpace) -> None:
+    played = play(start(tuner_name, space), 30)
+    assert play(start(tuner_name, space), 30) == played
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_maximizing_is_minimizing_the_negative(tuner_name: str, space: SearchSpace) -> None:
+    minimizing = start(tuner_name, space, optimize_mode="minimize")
+    maximizing = start(tuner_name, space, optimize_mode="maximize")
+    assert play(minimizing, 30) == play(maximizing, 30, sign=-1)
+
+
+def test_another_seed_gives_something_else_unless_it_is_a_grid(tuner_name: str) -> None:
+    one, other = (play(start(tuner_name, SPACES["all"], seed=seed), 3) for seed in (1, 2))
+    assert (one == other) is (tuner_name == "GridSearch")
+
+
+def test_hash_seeds_do_not_matter(tuner_name: str) -> None:
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from nni_tuners import find_tuner\n"
+        f"tuner = find_tuner({tuner_name!r})(seed=1)\n"
+        f"tuner.update_search_space({SPACES['discrete'].to_json()!r})\n"
+        "for trial in range(30):\n"
+        "    parameters = tuner.generate_parameters(trial)\n"
+        "    print(parameters)\n"
+        "    tuner.receive_trial_result(trial, parameters, len(str(parameters)))\n"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert printed[0].count("\n") == 30
+    assert printed[0] == printed[1]
+
+
+def test_results_may_come_in_any_order(tuner_name: str) -> None:
+    tuner, space = start(tuner_name, SPACES["all"]), SPACES["all"]
+    order = random.Random(0)
+    running: dict[int, Parameters] = {}
+    for trial in range(60):
+        running[trial] = tuner.generate_parameters(trial)
+        assert space.contains(running[trial])
+        while len(running) > 7:
+            done = order.choice(list(running))
+            parameters = running.pop(done)
+            if order.random() < 0.3:
+                tuner.trial_end(done, success=False)
+            else:
+                tuner.receive_trial_result(done, parameters, objective(parameters))
+                tuner.trial_end(done, success=True)
+    assert set(tuner.pending) == set(running)
+
+
+@pytest.mark.parametrize("known", [0, 30])
+def test_64_asks_at_once(tuner_name: str, known: int) -> None:
+    tuner = start(tuner_name, SPACES["all"])
+    play(tuner, known)
+    many = tuner.generate_multiple_parameters(range(1000, 1064))
+    assert all(SPACES["all"].contains(parameters) for parameters in many)
+    assert len({json.dumps(parameters) for parameters in many}) == 64
+
+
+def test_500_parameters(tuner_name: str) -> None:
+    kinds = list(DOMAINS.values())
+    space = SearchSpace({f"key{index}": kinds[index % len(kinds)] for index in range(500)})
+    assert all(space.contains(parameters) for parameters in play(start(tuner_name, space), 15))
+
+
+def test_all_trials_may_fail(tuner_name: str) -> None:
+    tuner, space = start(tuner_name, SPACES["all"]), SPACES["all"]
+    for trial in range(40):
+        assert space.contains(tuner.generate_parameters(trial))
+        tuner.trial_end(trial, success=False)
+    assert not tuner.pending
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, {"default": math.nan}, 10**400])
+def test_a_result_that_is_no_finite_number_is_a_failed_trial(tuner_name: str, value: Any) -> None:
+    one, other = start(tuner_name, SPACES["all"]), start(tuner_name, SPACES["all"])
+    for trial in range(30):
+        parameters = one.generate_parameters(trial)
+        assert other.generate_parameters(trial) == parameters
+        if trial % 2:
+            one.receive_trial_result(trial, parameters, value)
+            other.trial_end(trial, success=False)
+        else:
+            one.receive_trial_result(trial, parameters, objective(parameters))
+            other.receive_trial_result(trial, parameters, {"default": objective(parameters)})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0] * 40,
+        [1e300 * (-1) ** step for step in range(40)],
+        [1.7976931348623157e308 * (-1) ** step for step in range(40)],
+        [5e-324 * step for step in range(40)],
+        [1e300, *[float(step) for step in range(39)]],
+        [-1e300, *[float(step) for step in range(39)]],
+        [np.float32(0.25), np.float64(0.5), np.int64(3), *range(37)],
+    ],
+    ids=["ties", "huge", "largest", "smallest", "one huge", "one best", "numpy"],
+)
+def test_values_of_any_size(tuner_name: str, values: list[Any]) -> None:
+    tuner, space = start(tuner_name, SPACES["all"]), SPACES["all"]
+    for trial, value in enumerate(values):
+        parameters = tuner.generate_parameters(trial)
+        assert space.contains(parameters)
+        tuner.receive_trial_result(trial, parameters, value)
+
+
+def test_parameters_of_someone_else_are_learned(tuner_name: str) -> None:
+    tuner = start(tuner_name, SPACES["discrete"])
+    baseline = {"choice": None, "randint": 3, "quniform": 0.3, "choice_of_lists": [1, 2]}
+    tuner.receive_trial_result(-1, baseline, 0.5)
+    tuner.trial_end(-1, success=True)
+    tuner.trial_end(-2, success=False)
+    tuner.import_data([{"parameter": baseline, "value": {"default": 1}}] * 3)
+    assert len(tuner.history) == 4
+    assert len(play(tuner, 30)) == 30
+
+
+def test_many_imported_results_are_learned(tuner_name: str) -> None:
+    space = SPACES["all"]
+    data = [
+        {"parameter": parameters, "value": objective(parameters)}
+        for parameters in play(start("Random", space), 200)
+    ]
+    tuner = start(tuner_name, space)
+    tuner.import_data(json.loads(json.dumps(data)))
+    assert len(tuner.history) == 200
+    assert all(space.contains(parameters) for parameters in play(tuner, 20))
+
+
+def test_a_changed_space_keeps_what_lies_in_it(tuner_name: str) -> None:
+    wide = SearchSpace({"x": Uniform(0, 1), "c": Choice(("a", "b"))})
+    narrow = SearchSpace({"c": Choice(("b", "a", "new")), "x": Uniform(0, 0.5)})
+    tuner = start(tuner_name, wide)
+    for trial, x in enumerate([0.1, 0.9, 0.4]):
+        tuner.receive_trial_result(trial, {"x": x, "c": "a"}, x)
+    tuner.generate_parameters(7)
+    tuner.update_search_space(narrow)
+    assert tuner.history.losses.tolist() == [0.1, 0.4]
+    assert tuner.code.decode(tuner.history.rows[1]) == {"x": 0.4, "c": "a"}
+    assert all(narrow.contains(parameters) for parameters in play(tuner, 15))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"x": 2.0, "c": "a"}, "x: expected a number from 0 to 1, found 2.0"),
+        ({"x": 0.5, "c": "z"}, 'c: expected one of "a", "b"; found "z"'),
+        ({"x": 0.5, "c": "a", "y": 1}, "y: no such parameter in the search space"),
+        ({"x": 0.5}, "c: expected a value, found none"),
+    ],
+)
+def test_refuses_parameters_outside_the_space(
+    tuner_name: str, parameters: Parameters, message: str
+) -> None:
+    tuner = start(tuner_name, SearchSpace({"x": Uniform(0, 1), "c": Choice(("a", "b"))}))
+    with pytest.raises(TunerError) as caught:
+        tuner.receive_trial_result(0, parameters, 1.0)
+    assert str(caught.value) == message
+    good = {"parameter": {"x": 0.5, "c": "a"}, "value": 1}
+    with pytest.raises(TunerError) as caught:
+        tuner.import_data([good, {"parameter": parameters, "value": 1.0}])
+    assert str(caught.value) == f"data[1]: {message}"
+    assert len(tuner.history) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("0.5", '"0.5"'),
+        (None, "null"),
+        (True, "true"),
+        ({"accuracy": 1}, '{"accuracy": 1}'),
+        ([0.5], "[0.5]"),
+    ],
+)
+def test_refuses_a_result_that_is_no_number(tuner_name: str, value: object, shown: str) -> None:
+    tuner = start(tuner_name, SearchSpace({"x": Uniform(0, 1)}))
+    with pytest.raises(TunerError) as caught:
+        tuner.receive_trial_result(0, {"x": 0.5}, value)
+    assert (
+        str(caught.value)
+        == f'expected a number, or a dict with a number as "default"; found {shown}'
+    )
+
+
+def test_refuses_data_without_its_keys(tuner_name: str) -> None:
+    tuner = start(tuner_name, SearchSpace({"x": Uniform(0, 1)}))
+    with pytest.raises(TunerError) as caught:
+        tuner.import_data([{"parameter": {"x": 0.5}}])
+    assert str(caught.value) == "data[0]: expected a key 'value', found none"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        (
+            {"optimize_mode": "max"},
+            'optimize_mode: expected minimize or maximize, found "max"',
+        ),
+        ({"seed": -1}, "seed: expected an int from 0 on, or None; found -1"),
+        ({"seed": "x"}, 'seed: expected an int from 0 on, or None; found "x"'),
+    ],
+)
+def test_refuses_arguments_that_make_no_sense(
+    tuner_name: str, keywords: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TunerError) as caught:
+        TUNERS[tuner_name](**keywords)
+    assert str(caught.value) == message
+
+
+def test_asks_for_a_search_space_first(tuner_name: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        TUNERS[tuner_name]().generate_parameters(0)
+    assert str(caught.value) == "no search space yet: call update_search_space first"
+
+
+def test_passes_on_what_is_wrong_with_a_search_space(tuner_name: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        TUNERS[tuner_name]().update_search_space({"x": {"_type": "uniform", "_value": [1, 0]}})
+    assert str(caught.value) == "x: uniform needs low <= high, found 1 and 0"

@@ -1,0 +1,43 @@
+"""A search space and a history in, parameters out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nni_tuners.errors import NoMoreTrialError, TunerError
+    from nni_tuners.grid_search import GridSearchTuner
+    from nni_tuners.random_search import RandomTuner
+    from nni_tuners.registry import TUNERS, find_tuner
+    from nni_tuners.tpe import TPETuner
+    from nni_tuners.tuner import Tuner
+
+__all__ = [
+    "TUNERS",
+    "GridSearchTuner",
+    "NoMoreTrialError",
+    "RandomTuner",
+    "TPETuner",
+    "Tuner",
+    "TunerError",
+    "find_tuner",
+]
+
+_HOMES = {
+    "TUNERS": "registry",
+    "GridSearchTuner": "grid_search",
+    "NoMoreTrialError": "errors",
+    "RandomTuner": "random_search",
+    "TPETuner": "tpe",
+    "Tuner": "tuner",
+    "TunerError": "errors",
+    "find_tuner": "registry",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import at first use: numpy takes longer to load than most commands take to run."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

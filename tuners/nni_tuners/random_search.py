@@ -1,0 +1,19 @@
+"""Random search: independent draws from the prior.
+
+Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, JMLR 13 (2012).
+"""
+
+from __future__ import annotations
+
+from nni_tuners.encode import Floats
+from nni_tuners.tuner import Tuner
+
+
+class RandomTuner(Tuner):
+    """Draws every trial anew, so a small space sees repeats."""
+
+    def suggest(self) -> Floats:
+        """One draw from the prior."""
+        code = self.code
+        row: Floats = code.rows_at(self.rng.random((1, len(code.space))))[0]
+        return row

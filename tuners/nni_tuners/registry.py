@@ -1,0 +1,36 @@
+"""The tuners by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from nni_tuners.errors import TunerError
+from nni_tuners.grid_search import GridSearchTuner
+from nni_tuners.random_search import RandomTuner
+from nni_tuners.tpe import TPETuner
+from nni_tuners.tuner import Tuner
+
+TUNERS: dict[str, type[Tuner]] = {
+    "TPE": TPETuner,
+    "Random": RandomTuner,
+    "GridSearch": GridSearchTuner,
+}
+ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
+
+
+def find_tuner(name: str) -> type[Tuner]:
+    """The tuner of that name; case, `_`, `-` and spaces don't matter.
+
+    Raises TunerError where there is none.
+    """
+    known = {_plain(official): official for official in TUNERS} | ALIASES
+    if _plain(name) in known:
+        return TUNERS[known[_plain(name)]]
+    message = f"expected a tuner out of {', '.join(TUNERS)}; found {name}"
+    if close := get_close_matches(_plain(name), known, n=1):
+        message += f"; did you mean {known[close[0]]}?"
+    raise TunerError(message)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter not in "_- ")

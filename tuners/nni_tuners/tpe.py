@@ -1,0 +1,172 @@
+"""The tree-structured Parzen estimator (TPE).
+
+Bergstra, Bardenet, Bengio, Kégl, Algorithms for Hyper-Parameter Optimization, NIPS 2011,
+section 4: a density l of the good trials and g of the others; the next trial is the candidate,
+drawn from l, of the largest l / g.
+Watanabe, Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles
+for Better Empirical Performance, arXiv 2304.11127, 2023, table 3: the linear split with beta 0.15
+(`gamma` here) and the weights by expected improvement.
+McKay, Beckman, Conover, A Comparison of Three Methods for Selecting Values of Input Variables,
+Technometrics 21, 1979: the Latin hypercube that it starts with.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from nni_tuners.encode import Floats, numbers_of
+from nni_tuners.errors import TunerError
+from nni_tuners.history import key_of
+from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
+from nni_tuners.tuner import Tuner
+
+MAX_GOOD = 25  # trials in the good group, as in hyperopt, the implementation by Bergstra
+MAX_LISTED = 4096  # combinations of a discrete space that are listed to find an untried one
+MAX_POOL = 256  # untried combinations looked at once candidates have all been tried
+
+
+class TPETuner(Tuner):
+    """Tries what resembles the good trials and not the others.
+
+    multivariate: one density over all parameters, or one a parameter as in Bergstra 2011
+    n_startup_jobs: trials of the space-filling start, counting those known from elsewhere
+    n_ei_candidates: candidates a suggestion; more of them exploit more
+    gamma: the share of good trials
+    """
+
+    def __init__(
+        self,
+        *,
+        optimize_mode: str = "minimize",
+        seed: int | None = None,
+        multivariate: bool = True,
+        n_startup_jobs: int = 10,
+        n_ei_candidates: int = 24,
+        gamma: float = 0.15,
+    ) -> None:
+        super().__init__(optimize_mode=optimize_mode, seed=seed)
+        _check_positive("n_startup_jobs", n_startup_jobs)
+        _check_positive("n_ei_candidates", n_ei_candidates)
+        if not 0 < gamma < 1:
+            raise TunerError(f"gamma: expected a number between 0 and 1, found {gamma!r}")
+        self.multivariate = multivariate
+        self.n_startup_jobs = n_startup_jobs
+        self.n_ei_candidates = n_ei_candidates
+        self.gamma = gamma
+        self._design: list[Floats] = []  # what is left of the start
+        self._floors = np.empty(0)
+        self._discrete = False
+        self._listed = np.empty((0, 0))
+
+    def prepare(self) -> None:
+        """Lay out the start in this search space."""
+        code = self.code
+        quantiles = latin_hypercube(self.rng, self.n_startup_jobs, len(code.space))
+        self._design = list(code.rows_at(quantiles))
+        # Half the distance between two values: below it, a kernel would know its own value only.
+        self._floors = np.array(
+            [max(MIN_BANDWIDTH, 0.5 / min(size or math.inf, MAX_LISTED)) for size in code.sizes]
+        )
+        sizes = [size for size in code.sizes if size is not None]
+        self._discrete = len(sizes) == len(code.sizes)
+        few = self._discrete and math.prod(sizes) <= MAX_LISTED
+        self._listed = self._all_rows() if few else np.empty((0, len(sizes)))
+
+    def suggest(self) -> Floats:
+        """The best candidate; in a discrete space an untried one while there are any."""
+        losses = self.history.losses
+        if len(losses) < self.n_startup_jobs or np.isnan(losses).all():
+            row = self._design.pop(0) if self._design else self._draw(1)[0]
+            return self._untried(row[None], lambda rows: np.zeros(len(rows)))
+        good, others = self._densities()
+        candidates = self.code.snap(good.sample(self.rng, self.n_ei_candidates))
+
+        def score(rows: Floats) -> Floats:
+            return good.log_density(rows) - others.log_density(rows)
+
+        order = np.argsort(-score(candidates), kind="stable")
+        return self._untried(candidates[order], score)
+
+    def _densities(self) -> tuple[ParzenEstimator, ParzenEstimator]:
+        """l and g: failed and pending trials belong to the others."""
+        rows, losses = self.history.rows, self.history.losses
+        order = np.argsort(losses, kind="stable")  # NaN, the failed ones, come last
+        finite = len(losses) - int(np.isnan(losses).sum())
+        count = min(math.ceil(self.gamma * finite), MAX_GOOD)
+        good, others = rows[order[:count]], rows[order[count:]]
+        if self.pending:
+            others = np.concatenate([others, np.array(list(self.pending.values()))])
+        split = float(losses[order[min(count, finite - 1)]])
+        return (
+            self._density(good, improvement_weights(losses[order[:count]], split)),
+            self._density(others, np.full(len(others) + 1, 1 / (len(others) + 1))),
+        )
+
+    def _density(self, rows: Floats, weights: Floats) -> ParzenEstimator:
+        options = self.code.options
+        return ParzenEstimator(rows, weights, options, self._floors, multivariate=self.multivariate)
+
+    def _draw(self, count: int) -> Floats:
+        return self.code.rows_at(self.rng.random((count, len(self.code.space))))
+
+    def _untried(self, candidates: Floats, score: Callable[[Floats], Floats]) -> Floats:
+        """The first candidate that is untried, else the best untried row that is found."""
+        first: Floats = candidates[0]
+        if not self._discrete:
+            return first
+        waiting = {key_of(row) for row in self.pending.values()}
+
+        def is_untried(row: Floats) -> bool:
+            return row not in self.history and key_of(row) not in waiting
+
+        for row in map(self.code.canonical, candidates):
+            if is_untried(row):
+                return row
+        if len(self._listed):
+            rows = self.rng.permutation(self._listed)
+        else:
+            rows = np.array([self.code.canonical(row) for row in self._draw(MAX_POOL)])
+        pool = np.array(list(itertools.islice(filter(is_untried, rows), MAX_POOL)))
+        best: Floats = pool[np.argmax(score(pool))] if len(pool) else first
+        return best
+
+    def _all_rows(self) -> Floats:
+        axes = [
+            range(options) if options else numbers_of(domain)
+            for options, domain in zip(
+                self.code.options.tolist(), self.code.space.values(), strict=True
+            )
+        ]
+        return np.array(list(itertools.product(*axes)), dtype=float)
+
+
+def improvement_weights(losses: Floats, split: float) -> Floats:
+    """Weights of good trials by how far they are below the split, and the prior's: their mean.
+
+    All alike where none is below. The weights sum to 1.
+    """
+    scale = max(np.abs(losses).max(), abs(split))
+    if scale == 0:
+        scale = 1
+    gains = split / scale - losses / scale  # not (split - losses) / scale, which may overflow
+    if not gains.any():
+        gains = np.ones(len(losses))
+    gains = np.maximum(np.append(gains, gains.mean()), 1e-12)  # their logarithms are taken
+    weights: Floats = gains / gains.sum()
+    return weights
+
+
+def latin_hypercube(rng: np.random.Generator, count: int, columns: int) -> Floats:
+    """`count` points of [0, 1]^columns; in every column one in each of `count` equal cells."""
+    cells = np.tile(np.arange(count)[:, None], (1, columns))
+    points: Floats = (rng.permuted(cells, axis=0) + rng.random((count, columns))) / count
+    return points
+
+
+def _check_positive(name: str, number: int) -> None:
+    if not isinstance(number, int) or number < 1:
+        raise TunerError(f"{name}: expected an int from 1 on, found {number!r}")
