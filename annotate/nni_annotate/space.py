@@ -93,7 +93,8 @@ def _check_positive(domain: Domain, position: int) -> None:
 
 def round_to(value: float, q: float) -> float:
     """`value` rounded to the nearest multiple of q, as NNI does it: round(value / q) * q."""
-    return round(value / q) * q
+    quotient = value / q
+    return round(quotient) * q if math.isfinite(quotient) else value  # floats are sparser than q
 
 
 @dataclass(frozen=True)

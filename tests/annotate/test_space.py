@@ -83,6 +83,14 @@ def test_quantised_follows_the_formula(arguments: list[float], share: float) -> 
     assert domain.canonical(value) == value
 
 
+@pytest.mark.parametrize("arguments", [(0, 1, 5e-324), (-1e308, 1e308, 1e-5)])
+def test_a_q_finer_than_floats_rounds_nothing(arguments: tuple[float, float, float]) -> None:
+    """And doesn't overflow."""
+    domain = QUniform(*arguments)
+    assert quantised(domain, 0.75 * arguments[1]) == 0.75 * arguments[1]
+    assert domain.canonical(arguments[1]) == arguments[1]
+
+
 def test_quantised_gives_ints_where_all_arguments_are() -> None:
     """The type of the value follows the types of the arguments."""
     assert type(quantised(QUniform(0, 10, 2), 3.2)) is int

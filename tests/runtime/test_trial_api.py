@@ -101,7 +101,6 @@ def test_inside_an_experiment(results: Path) -> None:
         ({"default": np.float32(0.5), "loss": 1}, {"default": 0.5, "loss": 1}),
         ({"default": 1, "curve": np.array([1, 2])}, {"default": 1, "curve": [1, 2]}),
     ],
-    ids=repr,
 )
 def test_what_counts_as_a_result(results: Path, metric: object, expected: object) -> None:
     """Numbers, scalars of other libraries, and dicts with one under `default`."""
@@ -117,7 +116,6 @@ def test_what_counts_as_a_result(results: Path, metric: object, expected: object
 @pytest.mark.parametrize(
     "metric",
     [None, "0.5", True, [1], np.array([1, 2]), {"loss": 1}, {"default": "x"}, {}, object()],
-    ids=repr,
 )
 def test_what_does_not_count(results: Path, metric: object) -> None:
     """An error at the line that reports it; nothing is sent."""

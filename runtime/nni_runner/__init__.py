@@ -1,0 +1,1 @@
+"""Parameters in, trials run, their history out."""

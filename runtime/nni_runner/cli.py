@@ -1,0 +1,218 @@
+"""The command line `nni-run`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import sys
+import time
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from nni_annotate.cli import count, show_diagnostics
+from nni_annotate.diagnostics import CompileError
+from nni_runner.errors import RunnerError, UsageError
+from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place, seconds
+from nni_runner.launchers.launcher import Interrupted, Notices
+from nni_runner.launchers.local import LocalLauncher
+from nni_runner.loop import Loop, Outcome, last_lines
+from nni_runner.once import read_parameters, run_once
+from nni_runner.progress import make_progress
+from nni_runner.report import Report
+from nni_runner.store import Store
+from nni_runner.target import Target, find_command, read_target
+from nni_runner.trial import Status
+from nni_tuners import TunerError, find_tuner
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("arguments", nargs=-1)
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True,
+              help="How many trials to run, the baseline among them.")  # fmt: skip
+@click.option("--time", "duration", metavar="DURATION",
+              help="Stop after this long: 90s, 30m, 1h30m.")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True,
+              help="How many trials to run at the same time.")  # fmt: skip
+@click.option("--minimize", "direction", flag_value="minimize", help="Lower results are better.")
+@click.option("--maximize", "direction", flag_value="maximize", help="Higher results are better.")
+@click.option("--tuner", default="TPE", show_default=True,
+              help="Who chooses the parameters: TPE, Random or GridSearch.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0),
+              help="Makes the tuner's choices repeatable.")  # fmt: skip
+@click.option("--baseline/--no-baseline", default=True, show_default=True,
+              help="Whether trial 0 runs the script's own values.")  # fmt: skip
+@click.option("--script", metavar="FILE", help="The script to run, where several could be.")
+@click.option("--command", metavar="COMMAND", help='What to run instead, such as "bash train.sh".')
+@click.option("--with", "parameters", metavar="PARAMS.json", type=click.Path(path_type=Path),
+              help="Run once, in the foreground, with these; no experiment.")  # fmt: skip
+@click.option("--experiments-dir", type=click.Path(path_type=Path), default=DEFAULT_FOLDER,
+              show_default=True, help="Where experiments are kept.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.version_option(package_name="nni-annotate")
+def main(
+    target: Path,
+    arguments: tuple[str, ...],
+    trials: int,
+    duration: str | None,
+    concurrency: int,
+    direction: str | None,
+    tuner: str,
+    seed: int | None,
+    baseline: bool,
+    script: str | None,
+    command: str | None,
+    parameters: Path | None,
+    experiments_dir: Path,
+    as_json: bool,
+) -> None:
+    """Run TARGET as trials, each with parameters that a tuner chose; print the best ones.
+
+    TARGET is an annotated script or folder, or what nni-annotate made of it. ARGUMENTS after --
+    go to the script.
+
+    \b
+    Exit codes: 0 done; 1 errors in the source, or no trial succeeded; 2 wrong usage;
+    130 interrupted by Ctrl-C (143 by SIGTERM, 129 by SIGHUP); with --with the script's own.
+    """
+    try:
+        check_environment()
+        if parameters is None and direction is None:
+            raise UsageError("say --maximize or --minimize: is a higher result better or a lower?")
+        checked = read_target(target, experiments_dir.expanduser())
+        show_diagnostics(checked.warnings)
+        words = find_command(checked, script, command, arguments)
+        if parameters is not None:
+            given = read_parameters(parameters, checked.space)
+            sys.exit(run_once(checked, words, given, is_script=command is None))
+        plan = Plan(
+            maximize=direction == "maximize",
+            trials=trials,
+            seconds=seconds(duration) if duration is not None else None,
+            concurrency=concurrency,
+            tuner=tuner,
+            seed=secrets.randbits(31) if seed is None else seed,
+            baseline=baseline and checked.is_annotated,
+        )
+        report = run_experiment(target, checked, words, plan, experiments_dir)
+    except CompileError as error:
+        show_diagnostics(error.diagnostics)
+        sys.exit(1)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from None
+    except (RunnerError, TunerError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    click.echo(json.dumps(report.to_json()) if as_json else report.to_text(), nl=as_json)
+    sys.exit(_exit_code(report))
+
+
+def run_experiment(
+    path: Path, target: Target, command: tuple[str, ...], plan: Plan, experiments: Path
+) -> Report:
+    """Runs a new experiment to its end. Raises RunnerError, TunerError."""
+    if not target.space:
+        raise RunnerError(f"{path}: nothing to tune: the search space is empty")
+    kind = find_tuner(plan.tuner)
+    plan = replace(plan, tuner=kind.__name__.removesuffix("Tuner"))
+    tuner = kind(optimize_mode=plan.optimize_mode, seed=plan.seed)
+    tuner.update_search_space(target.space.to_json())
+    place = make_place(experiments)
+    code = target.put(place.code)
+    store = Store(place.history, create=True)
+    store.describe(
+        {
+            "id": place.id,
+            "target": str(path),
+            "command": command,
+            "search_space": target.space.to_json(),
+            "defaults": target.defaults,
+            "optimize_mode": plan.optimize_mode,
+            "tuner": plan.tuner,
+            "seed": plan.seed,
+            "trials": plan.trials,
+            "seconds": plan.seconds,
+            "concurrency": plan.concurrency,
+            "baseline": plan.baseline,
+        }
+    )
+    notices = Notices()
+    handlers = {number: _notify(notices, number) for number in _SIGNALS}
+    begun = time.monotonic()
+    progress = make_progress(plan, place.id)
+    try:
+        loop = Loop(
+            plan, place, code, command, target.space, target.defaults, tuner, store,
+            LocalLauncher(notices), notices, progress.show, progress.tell,
+        )  # fmt: skip
+        outcome = loop.run()
+    finally:
+        progress.close()
+        store.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    report = Report(
+        plan, place, str(path), target.space, loop.history, outcome, time.monotonic() - begun
+    )
+    _explain_failure(report, place)
+    return report
+
+
+def check_environment() -> None:
+    """Refuses an environment in which Microsoft's package has taken the place of this one's."""
+    try:
+        version = metadata.version("nni")
+    except metadata.PackageNotFoundError:
+        return
+    raise RunnerError(
+        f"Microsoft's nni {version} is installed in this environment; it and nni-annotate both "
+        "provide the module nni. Run: pip uninstall -y nni && "
+        "pip install --force-reinstall --no-deps nni-annotate"
+    )
+
+
+def _notify(notices: Notices, number: int) -> Any:
+    """Turns a signal into a notice; returns the handler that was there before."""
+
+    def handler(received: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        notices.put(Interrupted(received))
+
+    return signal.signal(number, handler)
+
+
+def _explain_failure(report: Report, place: Place) -> None:
+    """Shows the last words of a trial where not one succeeded."""
+    failed = report.history.with_status(Status.FAILED)
+    if report.best is not None or not failed:
+        return
+    last = failed[-1]
+    click.echo(
+        f"{count(len(failed), 'trial')} failed and none succeeded. Trial {last.number}: "
+        f"{last.cause}",
+        err=True,
+    )
+    if last.cause == "no final result":
+        click.echo(
+            'Report one at the end of the script: """@nni.report_final_result(VALUE)""" '
+            "(or nni.report_final_result(VALUE))",
+            err=True,
+        )
+    lines = last_lines(place.output(last.number) / "stderr")
+    if lines:
+        click.echo(f"The end of {place.output(last.number) / 'stderr'}:", err=True)
+        click.echo("\n".join(f"    {line}" for line in lines), err=True)
+
+
+def _exit_code(report: Report) -> int:
+    outcome: Outcome = report.outcome
+    if outcome.signal is not None:
+        return 128 + outcome.signal
+    return 0 if report.best is not None else 1

@@ -1,0 +1,98 @@
+"""What an experiment is to do, checked, and its folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_runner.errors import RunnerError, UsageError
+
+DEFAULT_FOLDER = Path("~/nni-experiments")
+HISTORY = "history.sqlite"
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The limits and the ways of one experiment; `seconds` is None without a time limit."""
+
+    maximize: bool
+    trials: int
+    seconds: float | None
+    concurrency: int
+    tuner: str
+    seed: int
+    baseline: bool
+
+    @property
+    def optimize_mode(self) -> str:
+        """NNI's word for the direction."""
+        return "maximize" if self.maximize else "minimize"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An experiment's folder and what lies where in it."""
+
+    id: str
+    folder: Path
+
+    @property
+    def code(self) -> Path:
+        """The compiled code, where a source was given."""
+        return self.folder / "code"
+
+    @property
+    def history(self) -> Path:
+        """The SQLite file."""
+        return self.folder / HISTORY
+
+    def output(self, number: int) -> Path:
+        """A trial's own folder."""
+        return self.folder / "trials" / str(number)
+
+    def results(self, number: int) -> Path:
+        """The file that a trial appends its results to."""
+        return self.folder / "results" / f"{number}.jsonl"
+
+
+def make_place(experiments: Path) -> Place:
+    """A new experiment's folder, with a fresh id. Raises RunnerError."""
+    alphabet = string.ascii_lowercase + string.digits
+    while True:
+        name = "".join(secrets.choice(alphabet) for _ in range(8))
+        folder = Path(os.path.abspath(experiments.expanduser())) / name  # noqa: PTH100 - links stay
+        try:
+            folder.mkdir(parents=True)
+            for part in ("trials", "results"):
+                (folder / part).mkdir()
+        except FileExistsError:
+            if folder.is_dir():
+                continue
+            raise RunnerError(f"{experiments}: is no folder") from None
+        except OSError as error:
+            raise RunnerError(
+                f"{experiments}: the experiment's folder can't be made: {error.strerror}"
+            ) from None
+        return Place(name, folder)
+
+
+def seconds(text: str) -> float:
+    """A duration such as "30m", "1h30m" or "90" (seconds), in seconds. Raises UsageError.
+
+    >>> seconds("1h30m"), seconds("90"), seconds("0.5s")
+    (5400.0, 90.0, 0.5)
+    """
+    text = text.strip().lower()
+    if not _DURATION.fullmatch(text):
+        raise UsageError(f"expected a duration such as 90s, 30m or 1h30m, found {text!r}")
+    parts = re.findall(r"([\d.]+)([smhd]?)", text)
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    if total <= 0:
+        raise UsageError(f"expected a duration above 0, found {text!r}")
+    return total

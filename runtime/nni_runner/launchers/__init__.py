@@ -1,0 +1,1 @@
+"""The places where trials run, one file each, under one interface."""

@@ -1,0 +1,70 @@
+"""What a place to run trials has to offer."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from nni_annotate.space import Parameters
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial to run: its command and folders, and what the process finds in its environment.
+
+    `results` is the file that the trial appends its results to.
+    """
+
+    number: int
+    command: tuple[str, ...]
+    folder: Path
+    output: Path
+    results: Path
+    parameters: Parameters
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rang:
+    """Some trial has reported something: look at the results."""
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A trial's process is over: its exit code (negative: the signal that ended it).
+
+    None where it could not be started at all; `problem` then says why.
+    """
+
+    number: int
+    code: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Somebody asked the runner itself to end, by this signal."""
+
+    signal: int
+
+
+Notice = Rang | Exited | Interrupted
+Notices = queue.SimpleQueue[Notice]
+
+
+class Launcher(Protocol):
+    """Starts and ends trials; tells by notices what became of them."""
+
+    def start(self, job: Job) -> None:
+        """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
+
+    def terminate(self, number: int) -> None:
+        """Asks a trial and all its processes to end, and ends them after a grace period."""
+
+    def kill(self, number: int) -> None:
+        """Ends a trial and all its processes at once."""
+
+    def close(self) -> None:
+        """Ends whatever still runs and gives back what the launcher held."""

@@ -1,0 +1,292 @@
+"""Ask, start, listen, tell, until done: the one loop that runs an experiment."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.errors import RunnerError
+from nni_runner.experiment import Place, Plan
+from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
+from nni_runner.results import ResultsFile
+from nni_runner.store import Store
+from nni_runner.trial import Ended, Event, History, Reported, Started, Status, Trial
+from nni_tuners import NoMoreTrialError, Tuner
+
+# So many failures and not one success, and the script itself is taken to be broken. The baseline
+# is the script as its author runs it, so its failure weighs more.
+FAILURES_WITH_BASELINE = 3
+FAILURES_WITHOUT = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an experiment ended: "done", "interrupted" or "failed", and why in words."""
+
+    status: str
+    reason: str
+    signal: int | None = None
+
+
+@dataclass
+class _Slot:
+    """A running trial, seen from the loop."""
+
+    results: ResultsFile
+    begun: float
+    canceled: tuple[Status, str] | None = None
+    finals: int = 0
+
+
+@dataclass
+class Loop:
+    """Runs the trials of one experiment; `show` is told the history after every change."""
+
+    plan: Plan
+    place: Place
+    code: Path
+    command: tuple[str, ...]
+    space: SearchSpace
+    defaults: Parameters
+    tuner: Tuner
+    store: Store
+    launcher: Launcher
+    notices: Notices
+    show: Callable[[History], None]
+    tell: Callable[[str], None]
+    history: History = field(default_factory=History)
+    _slots: dict[int, _Slot] = field(default_factory=dict)
+    _ending: Outcome | None = None
+    _exhausted: bool = False
+    _deadline: float = math.inf
+
+    def run(self) -> Outcome:
+        """Runs until the limits are reached, the trials all fail, or somebody interrupts."""
+        if self.plan.seconds is not None:
+            self._deadline = time.monotonic() + self.plan.seconds
+        try:
+            while True:
+                self._fill_slots()
+                if not self._slots:
+                    return self._outcome()
+                self._wait()
+        finally:
+            self.launcher.close()
+            self._abandon()
+
+    def _fill_slots(self) -> None:
+        while len(self._slots) < self.plan.concurrency and self._may_start():
+            number = len(self.history.trials)
+            is_baseline = number == 0 and self.plan.baseline
+            if is_baseline:
+                parameters = self.defaults
+            else:
+                suggested = self._ask(number)
+                if suggested is None:
+                    return
+                parameters = suggested
+            self._start(number, parameters, is_baseline)
+
+    def _may_start(self) -> bool:
+        if self._ending or self._exhausted or self._looks_broken():
+            return False
+        return len(self.history.trials) < self.plan.trials and time.monotonic() < self._deadline
+
+    def _looks_broken(self) -> bool:
+        limit = FAILURES_WITH_BASELINE if self.plan.baseline else FAILURES_WITHOUT
+        failed = len(self.history.with_status(Status.FAILED))
+        return failed >= limit and not self.history.with_status(Status.SUCCEEDED)
+
+    def _ask(self, number: int) -> Parameters | None:
+        try:
+            parameters = self.space.canonical(self.tuner.generate_parameters(number))
+        except NoMoreTrialError:
+            self._exhausted = True
+            return None
+        except SpaceError as error:
+            raise RunnerError(f"the tuner's suggestion for trial {number}: {error}") from None
+        missing = [key for key in self.space if key not in parameters]
+        if missing:
+            raise RunnerError(f"the tuner left out {', '.join(missing)} of trial {number}")
+        return parameters
+
+    def _start(self, number: int, parameters: Parameters, is_baseline: bool) -> None:
+        output, results = self.place.output(number), self.place.results(number)
+        # The baseline gets no values: the code's own hold, also those that nobody could read off.
+        given = {} if is_baseline else parameters
+        try:
+            output.mkdir()
+            (output / "parameters.json").write_text(
+                json.dumps(parameters, indent=4) + "\n", encoding="utf-8"
+            )
+            given_file = self.place.folder / "results" / f"{number}.parameters.json"
+            given_file.write_text(json.dumps(given), encoding="utf-8")
+            file = ResultsFile(number, results)
+        except OSError as error:
+            raise RunnerError(f"{error.filename}: can't be written: {error.strerror}") from None
+        self._slots[number] = _Slot(file, time.monotonic())
+        self._record([Started(number, parameters, is_baseline, time.time())])
+        environment = {
+            "NNI_PLATFORM": "local",
+            "NNI_EXP_ID": self.place.id,
+            "NNI_TRIAL_JOB_ID": f"{self.place.id}-{number}",
+            "NNI_TRIAL_SEQ_ID": str(number),
+            "NNI_OUTPUT_DIR": str(output),
+            "NNI_SYS_DIR": str(output),
+            "NNI_CODE_DIR": str(self.code),
+            "NNI_PARAMETERS_FILE": str(given_file),
+            "NNI_RESULTS_FILE": str(results),
+        }
+        self.launcher.start(
+            Job(number, self.command, self.code, output, results, parameters, environment)
+        )
+
+    def _wait(self) -> None:
+        """Takes in the next notice, or acts on the time limit."""
+        left = self._deadline - time.monotonic()
+        try:
+            notice = self.notices.get(timeout=None if math.isinf(left) else max(left, 0))
+        except queue.Empty:
+            self._deadline = math.inf
+            self._end(Outcome("done", "time limit reached"), Status.SYS_CANCELED, "time limit")
+            return
+        match notice:
+            case Rang():
+                for number in list(self._slots):
+                    self._listen(number)
+            case Exited(number, code, problem):
+                self._finish(number, code, problem)
+            case Interrupted(signal):
+                self._interrupt(signal)
+
+    def _interrupt(self, signal: int) -> None:
+        if self._ending and self._ending.signal is not None:
+            for number in self._slots:
+                self.launcher.kill(number)
+            return
+        self.tell("ending the running trials; everything so far is kept (again: at once)")
+        outcome = Outcome("interrupted", "interrupted", signal)
+        self._end(outcome, Status.USER_CANCELED, "interrupted")
+
+    def _end(self, outcome: Outcome, status: Status, cause: str) -> None:
+        """Starts no more trials and ends those that run."""
+        self._ending = outcome
+        for number, slot in self._slots.items():
+            slot.canceled = slot.canceled or (status, cause)
+            self.launcher.terminate(number)
+
+    def _listen(self, number: int) -> None:
+        slot = self._slots[number]
+        events: list[Event] = []
+        for event in slot.results.read():
+            if isinstance(event, Reported) and event.kind == "final":
+                slot.finals += 1
+                if slot.finals > 1:
+                    self.tell(f"trial {number} reported a second final result; the first counts")
+                    continue
+            events.append(event)
+        if events:
+            self._record(events)
+
+    def _finish(self, number: int, code: int | None, problem: str) -> None:
+        self._listen(number)
+        slot = self._slots.pop(number)
+        if slot.results.close():
+            self.tell(f"trial {number} ended in the middle of a report, which is lost")
+        status, cause = _verdict(self.history.trials[number], code, problem, slot.canceled)
+        seconds = time.monotonic() - slot.begun
+        self._record([Ended(number, status, cause, seconds, time.time())])
+        self._tell_tuner(self.history.trials[number])
+
+    def _tell_tuner(self, trial: Trial) -> None:
+        succeeded = trial.status is Status.SUCCEEDED
+        if trial.is_baseline and not self.space.contains(trial.parameters):
+            return  # the script's own values lie outside the space, or aren't all known
+        if succeeded:
+            parameters = self.space.canonical(trial.parameters)
+            self.tuner.receive_trial_result(trial.number, parameters, trial.value)
+        self.tuner.trial_end(trial.number, succeeded)
+
+    def _record(self, events: list[Event]) -> None:
+        self.store.record(events)
+        for event in events:
+            self.history.add(event)
+        self.show(self.history)
+
+    def _outcome(self) -> Outcome:
+        if self._ending:
+            return self._ending
+        if self._looks_broken():
+            failed = len(self.history.with_status(Status.FAILED))
+            return Outcome("failed", f"the first {failed} trials all failed")
+        if self._exhausted:
+            return Outcome("done", "search space exhausted")
+        if time.monotonic() >= self._deadline:
+            return Outcome("done", "time limit reached")
+        return Outcome("done", "trial limit reached")
+
+    def _abandon(self) -> None:
+        """Gives every trial that an error left running its end in the history."""
+        for number, slot in self._slots.items():
+            slot.results.close()
+            seconds = time.monotonic() - slot.begun
+            event = Ended(number, Status.SYS_CANCELED, "the runner failed", seconds, time.time())
+            self.store.record([event])
+            self.history.add(event)
+        self._slots.clear()
+
+
+def _verdict(
+    trial: Trial, code: int | None, problem: str, canceled: tuple[Status, str] | None
+) -> tuple[Status, str]:
+    """The status that a trial's end gives it, and the cause in words."""
+    if canceled is not None:
+        if trial.value is None:
+            return canceled
+        return Status.SUCCEEDED, f"{canceled[1]}, after its final result"
+    if code is None:
+        return Status.FAILED, problem
+    if code < 0:
+        return Status.FAILED, f"killed by signal {_signal_name(-code)}"
+    if code > 0:
+        return Status.FAILED, f"exit code {code}"
+    if trial.final is None:
+        return Status.FAILED, "no final result"
+    if trial.value is None:
+        return Status.FAILED, f"the final result is no finite number: {_cut(trial.final)}"
+    return Status.SUCCEEDED, ""
+
+
+def _signal_name(number: int) -> str:
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def _cut(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def last_lines(path: Path, count: int = 15, most: int = 8192) -> list[str]:
+    """The last lines of a file that may be huge and hold anything, fit for a terminal."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines = [line.rpartition("\r")[2] for line in text.splitlines() if line.strip()]
+    return ["".join(c if c.isprintable() or c == "\t" else "?" for c in x) for x in lines[-count:]]

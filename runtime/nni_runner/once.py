@@ -1,0 +1,112 @@
+"""One run of a target with given parameters, in the foreground; no experiment is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, SearchSpace, Value, short_names
+from nni_runner.errors import RunnerError
+from nni_runner.results import ResultsFile
+from nni_runner.target import Target, remove_tree
+from nni_runner.trial import Reported
+
+
+def read_parameters(path: Path, space: SearchSpace) -> Parameters:
+    """The parameters in a JSON file, by the search space's keys or its short names.
+
+    Raises RunnerError.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunnerError(f"{path}: can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise RunnerError(f"{path}: is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise RunnerError(f"{path}: expected a JSON object of parameters")
+    try:
+        return space.canonical(_by_key(data, space))
+    except SpaceError as error:
+        raise RunnerError(f"{path}: {error}") from None
+
+
+def run_once(
+    target: Target, words: tuple[str, ...], parameters: Parameters, is_script: bool
+) -> int:
+    """Runs a command with the parameters and returns its exit code.
+
+    A script (`python FILE ...`) runs in the target's own folder, so that what it writes stays
+    where it would without this tool; any other command in the folder of the compiled code, since
+    it names the files to run itself.
+    """
+    work = Path(tempfile.mkdtemp(prefix="nni-"))
+    code = target.put(work / "code")
+    before = _listing(code)
+    (work / "parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
+    results = ResultsFile(0, work / "results.jsonl")
+    environment = {
+        **os.environ,
+        "NNI_PARAMETERS_FILE": str(work / "parameters.json"),
+        "NNI_RESULTS_FILE": str(work / "results.jsonl"),
+    }
+    folder = code
+    if is_script:
+        python, script, *arguments = words
+        words, folder = (python, str(code / script), *arguments), target.folder
+    try:
+        exit_code = _run(words, folder, environment)
+    except OSError as error:
+        raise RunnerError(f"{error.filename}: can't be started: {error.strerror}") from None
+    finals = [e for e in results.read() if isinstance(e, Reported) and e.kind == "final"]
+    results.close()
+    if finals:
+        click.echo(f"final result: {json.dumps(finals[0].value)}", err=True)
+    if target.tree is not None and _listing(code) != before:
+        click.echo(f"what was written beside the compiled code is kept in {code}", err=True)
+    else:
+        remove_tree(work)
+    return exit_code
+
+
+def _run(command: tuple[str, ...], folder: Path, environment: dict[str, str]) -> int:
+    """The command's exit code, as a shell gives it; Ctrl-C is left to the command."""
+
+    def leave_to_child(number: int, frame: FrameType | None) -> None:
+        pass
+
+    previous = signal.signal(signal.SIGINT, leave_to_child)
+    try:
+        code = subprocess.call(command, cwd=folder, env=environment)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return 128 - code if code < 0 else code
+
+
+def _by_key(data: Mapping[str, Value], space: SearchSpace) -> Parameters:
+    names = {name: key for key, name in short_names(space).items()}
+    values: Parameters = {}
+    for name, value in data.items():
+        key = name if name in space else names.get(name)
+        if key is None:
+            known = ", ".join(names) or "none"
+            alike = [key for key in space if f"/{name}/" in key]
+            ambiguous = f"; write one of {', '.join(alike)}" if alike else f"; known are {known}"
+            raise SpaceError(f"{name}: no such parameter in the search space{ambiguous}")
+        if key in values:
+            raise SpaceError(f"{name}: is given twice")
+        values[key] = value
+    return values
+
+
+def _listing(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}

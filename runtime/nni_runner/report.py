@@ -1,0 +1,194 @@
+"""What an experiment has found, as text for a person and as JSON for a script."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from nni_annotate.space import SearchSpace, Value, short_names
+from nni_runner.experiment import Place, Plan
+from nni_runner.loop import Outcome
+from nni_runner.progress import clock
+from nni_runner.trial import History, Status, Trial, ranking
+
+SCHEMA_VERSION = 1
+_SHOWN_TRIALS = 5
+_WIDEST = 100  # columns; a table of trials with more gets no column for every parameter
+
+
+@dataclass(frozen=True)
+class Report:
+    """An experiment that is over."""
+
+    plan: Plan
+    place: Place
+    target: str
+    space: SearchSpace
+    history: History
+    outcome: Outcome
+    seconds: float
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial, None where none succeeded."""
+        return self.history.best(self.plan.maximize)
+
+    @property
+    def gain(self) -> float | None:
+        """By how much the best trial is better than the baseline; None where one is missing."""
+        baseline = self.history.baseline
+        if self.best is None or baseline is None or baseline.status is not Status.SUCCEEDED:
+            return None
+        assert self.best.value is not None
+        assert baseline.value is not None
+        difference = self.best.value - baseline.value
+        return difference if self.plan.maximize else -difference
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented object (docs/nni-run.md); every number in it is finite."""
+        baseline = self.history.baseline
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "experiment": {
+                "id": self.place.id,
+                "path": str(self.place.folder),
+                "target": self.target,
+                "status": self.outcome.status,
+                "reason": self.outcome.reason,
+                "optimize_mode": self.plan.optimize_mode,
+                "tuner": self.plan.tuner,
+                "seed": self.plan.seed,
+                "concurrency": self.plan.concurrency,
+                "trial_limit": self.plan.trials,
+                "seconds": round(self.seconds, 3),
+                "search_space": self.space.to_json(),
+            },
+            "trials": [self._trial(trial) for trial in self.history.trials.values()],
+            "best": self._trial(self.best) if self.best else None,
+            "baseline": self._trial(baseline) if baseline else None,
+            "gain": self.gain,
+        }
+
+    def to_text(self) -> str:
+        """The tables, lines ending in a newline each."""
+        parts = [self._head()]
+        if self.best is not None:
+            parts += [self._trials(), self._parameters(self.best), self._comparison(self.best)]
+        parts.append(self._where())
+        return "\n".join(part for part in parts if part)
+
+    def _trial(self, trial: Trial) -> dict[str, Any]:
+        return {
+            "number": trial.number,
+            "status": trial.status.value,
+            "value": trial.value,
+            "parameters": trial.parameters,
+            "is_baseline": trial.is_baseline,
+            "cause": trial.cause,
+            "intermediate_results": trial.reports,
+            "seconds": round(trial.seconds, 3),
+            "output": str(self.place.output(trial.number)),
+        }
+
+    def _head(self) -> str:
+        statuses = Counter(trial.status.value for trial in self.history.trials.values())
+        counts = ", ".join(f"{count} {status.lower()}" for status, count in statuses.items())
+        total = len(self.history.trials)
+        trials = f"{total} {'trial' if total == 1 else 'trials'} in {clock(self.seconds)}"
+        detail = f" ({counts})" if counts else ""
+        return f"Experiment {self.place.id}: {self.outcome.reason}; {trials}{detail}\n"
+
+    def _trials(self) -> str:
+        ranked = ranking(self.history.trials.values(), self.plan.maximize)[:_SHOWN_TRIALS]
+        names = short_names(self.space)
+        head = ["rank", "trial", "result", "time"]
+        rows = [
+            [str(rank), str(trial.number), number(trial.value), f"{trial.seconds:.1f} s"]
+            for rank, trial in enumerate(ranked, 1)
+        ]
+        wide = [
+            [*row, *(shown(trial.parameters.get(key, _UNKNOWN)) for key in names)]
+            for row, trial in zip(rows, ranked, strict=True)
+        ]
+        table = _table([*head, *names.values()], wide, left=range(4, 4 + len(names)))
+        fits = max(map(len, table.splitlines())) <= _WIDEST
+        return f"Best trials\n{table if fits else _table(head, rows)}"
+
+    def _parameters(self, best: Trial) -> str:
+        names = short_names(self.space)
+        own = self.history.baseline
+        if not names:
+            return ""
+        rows = []
+        for key, name in names.items():
+            row = [name, shown(best.parameters.get(key, _UNKNOWN))]
+            if own is not None:
+                row.append(shown(own.parameters.get(key, _UNKNOWN)))
+            rows.append(row)
+        head = ["parameter", "best", *(["baseline"] if own is not None else [])]
+        return f"Best parameters (trial {best.number})\n{_table(head, rows, left=range(3))}"
+
+    def _comparison(self, best: Trial) -> str:
+        baseline = self.history.baseline
+        if baseline is None:
+            return f"Result {number(best.value)}\n"
+        if self.gain is None or baseline.value is None:
+            why = baseline.cause or baseline.status.value.lower()
+            return f"Result {number(best.value)}; the baseline has none to compare ({why})\n"
+        if best.is_baseline:
+            return f"Result {number(best.value)}: no trial beat the script's own values\n"
+        share = f" ({self.gain / abs(baseline.value):.1%})" if baseline.value else ""
+        return (
+            f"Result {number(best.value)}, baseline {number(baseline.value)}: "
+            f"better by {number(self.gain)}{share}\n"
+        )
+
+    def _where(self) -> str:
+        lines = []
+        failed = self.history.with_status(Status.FAILED)
+        if failed:
+            causes = Counter(trial.cause for trial in failed)
+            detail = "; ".join(f"{count} x {cause}" for cause, count in causes.most_common(3))
+            stderr = self.place.output(failed[0].number) / "stderr"
+            said = stderr.is_file() and stderr.stat().st_size > 0
+            messages = f"; the first one's messages: {stderr}" if said else ""
+            lines.append(f"Failed trials: {detail}{messages}")
+        if self.best is not None and not self.best.is_baseline:
+            parameters = self.place.output(self.best.number) / "parameters.json"
+            lines.append(f"Best parameters as JSON: {parameters}")
+        lines.append(f"Everything: {self.place.folder}")
+        return "\n".join(lines) + "\n"
+
+
+_UNKNOWN = object()
+
+
+def number(value: float | None) -> str:
+    """A result in six digits."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def shown(value: Value) -> str:
+    """A parameter's value as the tables show it, on one line, cut where it is long."""
+    if value is _UNKNOWN:
+        return "(in the code)"
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.6g}"
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(char if char.isprintable() else "?" for char in text)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _table(head: list[str], rows: list[list[str]], left: range = range(0)) -> str:
+    """Columns under a head; those in `left` are set flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = []
+    for row in (head, *rows):
+        cells = [
+            cell.ljust(width) if index in left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"

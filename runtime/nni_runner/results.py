@@ -1,0 +1,49 @@
+"""The results that a trial appends to its file, read as they come."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nni_runner.trial import Event, Noted, Reported
+
+_KINDS = ("intermediate", "final", "original")
+
+
+class ResultsFile:
+    """Reads what one trial has appended since the last look.
+
+    The file is made and opened before the trial starts, so nothing that the trial does to its
+    folders can take it away.
+    """
+
+    def __init__(self, number: int, path: Path) -> None:
+        self._number = number
+        self._file = path.open("a+b")
+        self._file.seek(0)
+        self._rest = b""
+
+    def read(self) -> list[Event]:
+        """The new events; a line that is not whole yet waits for the next look."""
+        data = self._file.read()
+        if not data:
+            return []
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        events = (self._event(line) for line in lines)
+        return [event for event in events if event is not None]
+
+    def close(self) -> bool:
+        """Closes the file; whether it ended in the middle of a report."""
+        self._file.close()
+        return bool(self._rest)
+
+    def _event(self, line: bytes) -> Event | None:
+        try:
+            record: Any = json.loads(line)
+            kind, value, time = record["kind"], record["value"], float(record["time"])
+            if kind == "original":
+                return Noted(self._number, str(record["key"]), value, time)
+            return Reported(self._number, kind, value, time) if kind in _KINDS else None
+        except (ValueError, TypeError, KeyError):
+            return None  # a torn line: its writer died in the middle of it

@@ -1,0 +1,159 @@
+"""The events of a trial's life, and the trial that they leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from nni_annotate.space import Parameters, Value
+
+
+class Status(str, Enum):
+    """Where a trial stands, in NNI's words."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    USER_CANCELED = "USER_CANCELED"
+    SYS_CANCELED = "SYS_CANCELED"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial began; `parameters` of a baseline are what is known of the script's own values."""
+
+    number: int
+    parameters: Parameters
+    is_baseline: bool
+    time: float
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A trial reported a result; `kind` is "intermediate" or "final", `value` as it came."""
+
+    number: int
+    kind: str
+    value: Value
+    time: float
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A baseline told what value the script itself holds for a parameter."""
+
+    number: int
+    key: str
+    value: Value
+    time: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial is over; `cause` is in words, `seconds` how long it ran."""
+
+    number: int
+    status: Status
+    cause: str
+    seconds: float
+    time: float
+
+
+Event = Started | Reported | Noted | Ended
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial, as its events so far leave it.
+
+    `final` is the first final result, as it came; `reports` counts the intermediate ones.
+    """
+
+    number: int
+    parameters: Parameters
+    is_baseline: bool = False
+    status: Status = Status.RUNNING
+    final: Value = None
+    cause: str = ""
+    reports: int = 0
+    started: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def value(self) -> float | None:
+        """The final result as a number that can be ranked, None where there is none."""
+        return metric(self.final)
+
+
+@dataclass
+class History:
+    """Every trial of an experiment by its number: the fold of the events."""
+
+    trials: dict[int, Trial] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        """Takes in the next event."""
+        self.trials[event.number] = _after(self.trials.get(event.number), event)
+
+    def with_status(self, *statuses: Status) -> list[Trial]:
+        """The trials that stand so, by number."""
+        return [trial for trial in self.trials.values() if trial.status in statuses]
+
+    def best(self, maximize: bool) -> Trial | None:
+        """The best trial that succeeded, the earlier one of equals."""
+        ranked = ranking(self.trials.values(), maximize)
+        return ranked[0] if ranked else None
+
+    @property
+    def baseline(self) -> Trial | None:
+        """The trial with the script's own values."""
+        return next((trial for trial in self.trials.values() if trial.is_baseline), None)
+
+
+def ranking(trials: Iterable[Trial], maximize: bool) -> list[Trial]:
+    """The trials that succeeded, best first, the earlier one of equals first."""
+    sign = -1.0 if maximize else 1.0
+    scored = [
+        (sign * trial.value, trial.number, trial)
+        for trial in trials
+        if trial.status is Status.SUCCEEDED and trial.value is not None
+    ]
+    return [trial for _, _, trial in sorted(scored, key=lambda row: row[:2])]
+
+
+def metric(value: Value) -> float | None:
+    """The number that a reported result is ranked by, None where it has none that can be."""
+    if isinstance(value, Mapping):
+        value = value.get("default")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _after(trial: Trial | None, event: Event) -> Trial:
+    match event:
+        case Started():
+            return Trial(event.number, event.parameters, event.is_baseline, started=event.time)
+        case Reported(kind="final"):
+            return replace(_known(trial), final=event.value)
+        case Reported():
+            known = _known(trial)
+            return replace(known, reports=known.reports + 1)
+        case Noted():
+            known = _known(trial)
+            return replace(known, parameters={**known.parameters, event.key: event.value})
+        case Ended():
+            return replace(
+                _known(trial), status=event.status, cause=event.cause, seconds=event.seconds
+            )
+
+
+def _known(trial: Trial | None) -> Trial:
+    assert trial is not None, "a trial's first event is that it started"
+    return trial
