@@ -32,10 +32,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_whole(value: float) -> bool:
-    return isinstance(value, int)
-
-
 def _as_float(value: Value, expected: str) -> float:
     if not _is_number(value):
         raise SpaceError(f"expected {expected}, found {show(value)}")
@@ -59,36 +55,6 @@ def show(value: object) -> str:
     except (TypeError, ValueError):
         text = repr(value) if abs(sys.getsizeof(value)) < 4096 else type(value).__name__
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _check_numbers(domain: Domain) -> None:
-    for position, field in enumerate(fields(domain)):
-        value = getattr(domain, field.name)
-        if not _is_number(value):
-            raise SpaceError(
-                f"{domain.type} needs a number for {field.name}, found {show(value)}", position
-            )
-        try:
-            _finite(value, "a finite number")
-        except SpaceError:
-            raise SpaceError(
-                f"{domain.type} needs a finite number for {field.name}", position
-            ) from None
-
-
-def _check_order(domain: Domain, low: float, high: float) -> None:
-    if low > high:
-        names = [field.name for field in fields(domain)]
-        raise SpaceError(
-            f"{domain.type} needs {names[0]} <= {names[1]}, found {show(low)} and {show(high)}", 1
-        )
-
-
-def _check_positive(domain: Domain, position: int) -> None:
-    name = fields(domain)[position].name
-    value = getattr(domain, name)
-    if value <= 0:
-        raise SpaceError(f"{domain.type} needs {name} > 0, found {show(value)}", position)
 
 
 def round_to(value: float, q: float) -> float:
@@ -129,7 +95,64 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class RandInt:
+class _Numeric:
+    """What the numeric domains share: their arguments are finite numbers, some above 0."""
+
+    type: ClassVar[str]
+    above_zero: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for position, field in enumerate(fields(self)):
+            self._check_number(position, field.name)
+        for position, field in enumerate(fields(self)):
+            value = getattr(self, field.name)
+            if field.name in self.above_zero and value <= 0:
+                raise SpaceError(
+                    f"{self.type} needs {field.name} > 0, found {show(value)}", position
+                )
+
+    def _check_number(self, position: int, name: str) -> None:
+        value = getattr(self, name)
+        if not _is_number(value):
+            raise SpaceError(
+                f"{self.type} needs a number for {name}, found {show(value)}", position
+            )
+        try:
+            _finite(value, "")
+        except SpaceError:
+            message = f"{self.type} needs a finite number for {name}"
+            raise SpaceError(message, position) from None
+
+
+@dataclass(frozen=True)
+class _Interval(_Numeric):
+    """Between two bounds."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low > self.high:
+            found = f"{show(self.low)} and {show(self.high)}"
+            raise SpaceError(f"{self.type} needs low <= high, found {found}", 1)
+
+    def canonical(self, value: Value) -> float:
+        """`value` as a float within the bounds."""
+        return _within(value, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class _Bell(_Numeric):
+    """Around a mean, without bounds; `mu` and `sigma` may be those of the logarithm."""
+
+    above_zero: ClassVar[tuple[str, ...]] = ("sigma",)
+    mu: float
+    sigma: float
+
+
+@dataclass(frozen=True)
+class RandInt(_Numeric):
     """An int, `lower` included, `upper` excluded."""
 
     type: ClassVar[str] = "randint"
@@ -137,19 +160,16 @@ class RandInt:
     upper: int
 
     def __post_init__(self) -> None:
-        _check_numbers(self)
+        super().__post_init__()
         for position, field in enumerate(fields(self)):
             value = getattr(self, field.name)
-            if not _is_whole(value):
-                raise SpaceError(
-                    f"randint needs an int for {field.name}, found {show(value)}", position
-                )
+            if not isinstance(value, int):
+                message = f"randint needs an int for {field.name}, found {show(value)}"
+                raise SpaceError(message, position)
         if self.lower >= self.upper:
-            raise SpaceError(
-                f"randint needs lower < upper (upper is excluded), "
-                f"found {self.lower} and {self.upper}",
-                1,
-            )
+            found = f"{self.lower} and {self.upper}"
+            message = f"randint needs lower < upper (upper is excluded), found {found}"
+            raise SpaceError(message, 1)
 
     def canonical(self, value: Value) -> int:
         """`value` as an int within the bounds."""
@@ -162,92 +182,51 @@ class RandInt:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(_Interval):
     """A float between `low` and `high`, every one as likely."""
 
     type: ClassVar[str] = "uniform"
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_order(self, self.low, self.high)
-
-    def canonical(self, value: Value) -> float:
-        """`value` as a float within the bounds."""
-        return _within(value, self.low, self.high)
 
 
 @dataclass(frozen=True)
-class LogUniform:
+class LogUniform(_Interval):
     """exp(uniform(log low, log high)): a float, every order of magnitude as likely."""
 
     type: ClassVar[str] = "loguniform"
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_positive(self, 0)
-        _check_positive(self, 1)
-        _check_order(self, self.low, self.high)
-
-    def canonical(self, value: Value) -> float:
-        """`value` as a float within the bounds."""
-        return _within(value, self.low, self.high)
+    above_zero: ClassVar[tuple[str, ...]] = ("low", "high")
 
 
 @dataclass(frozen=True)
-class QUniform:
+class QUniform(_Interval):
     """clip(round(uniform(low, high) / q) * q, low, high); an int where all three are ints."""
 
     type: ClassVar[str] = "quniform"
-    low: float
-    high: float
+    above_zero: ClassVar[tuple[str, ...]] = ("q",)
     q: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_order(self, self.low, self.high)
-        _check_positive(self, 2)
 
     def canonical(self, value: Value) -> float:
         """`value` within the bounds, in the domain's own type."""
-        return _quantised_within(self, value)
+        return _typed(self, _within(value, self.low, self.high), value)
 
 
 @dataclass(frozen=True)
-class QLogUniform:
+class QLogUniform(_Interval):
     """clip(round(loguniform(low, high) / q) * q, low, high); an int where all three are ints."""
 
     type: ClassVar[str] = "qloguniform"
-    low: float
-    high: float
+    above_zero: ClassVar[tuple[str, ...]] = ("low", "high", "q")
     q: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_positive(self, 0)
-        _check_positive(self, 1)
-        _check_order(self, self.low, self.high)
-        _check_positive(self, 2)
 
     def canonical(self, value: Value) -> float:
         """`value` within the bounds, in the domain's own type."""
-        return _quantised_within(self, value)
+        return _typed(self, _within(value, self.low, self.high), value)
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(_Bell):
     """A normally distributed float."""
 
     type: ClassVar[str] = "normal"
-    mu: float
-    sigma: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_positive(self, 1)
 
     def canonical(self, value: Value) -> float:
         """`value` as a float."""
@@ -255,16 +234,10 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class LogNormal:
+class LogNormal(_Bell):
     """exp(normal(mu, sigma)): mu and sigma are those of the logarithm."""
 
     type: ClassVar[str] = "lognormal"
-    mu: float
-    sigma: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_positive(self, 1)
 
     def canonical(self, value: Value) -> float:
         """`value` as a float; never negative (an extreme draw may underflow to 0)."""
@@ -272,18 +245,12 @@ class LogNormal:
 
 
 @dataclass(frozen=True)
-class QNormal:
+class QNormal(_Bell):
     """round(normal(mu, sigma) / q) * q; an int where all three are ints."""
 
     type: ClassVar[str] = "qnormal"
-    mu: float
-    sigma: float
+    above_zero: ClassVar[tuple[str, ...]] = ("sigma", "q")
     q: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_positive(self, 1)
-        _check_positive(self, 2)
 
     def canonical(self, value: Value) -> float:
         """`value` in the domain's own type."""
@@ -291,18 +258,12 @@ class QNormal:
 
 
 @dataclass(frozen=True)
-class QLogNormal:
+class QLogNormal(_Bell):
     """round(lognormal(mu, sigma) / q) * q; an int where all three are ints."""
 
     type: ClassVar[str] = "qlognormal"
-    mu: float
-    sigma: float
+    above_zero: ClassVar[tuple[str, ...]] = ("sigma", "q")
     q: float
-
-    def __post_init__(self) -> None:
-        _check_numbers(self)
-        _check_positive(self, 1)
-        _check_positive(self, 2)
 
     def canonical(self, value: Value) -> float:
         """`value` in the domain's own type; never negative."""
@@ -329,7 +290,7 @@ TYPES: dict[str, type[Domain]] = {
 
 def gives_ints(domain: Quantised) -> bool:
     """Whether a quantised domain's values are ints: all its arguments are."""
-    return all(_is_whole(argument) for argument in astuple(domain))
+    return all(isinstance(argument, int) for argument in astuple(domain))
 
 
 def quantised(domain: Quantised, value: float) -> float:
@@ -346,10 +307,6 @@ def _within(value: Value, low: float, high: float) -> float:
     if not low <= number <= high:
         raise SpaceError(f"expected {expected}, found {show(value)}")
     return number
-
-
-def _quantised_within(domain: QUniform | QLogUniform, value: Value) -> float:
-    return _typed(domain, _within(value, domain.low, domain.high), value)
 
 
 def _typed(domain: Quantised, number: float, value: Value) -> float:
