@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.project import ProjectError, check_output, compile_tree, write_tree
+from nni_annotate.output import check_output, write_tree
+from nni_annotate.project import compile_tree
+from nni_annotate.sources import ProjectError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import sys
-import threading
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
 
+from nni_annotate.deep import with_deep_stack
 from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.grammar import (
     MARK,
@@ -22,7 +21,9 @@ from nni_annotate.grammar import (
     annotation_text,
     read_annotation,
     reads_like_a_call,
+    refuse,
 )
+from nni_annotate.problems import Problem, placed, positions
 from nni_annotate.rules import RULES
 from nni_annotate.rules.rule import (
     TRIAL_API,
@@ -35,14 +36,13 @@ from nni_annotate.rules.rule import (
 )
 from nni_annotate.space import Domain, Value, domain_to_json, identity
 from nni_annotate.syntax import code, one_line, shape
+from nni_annotate.visitors import Rewriter, StringFinder, Unindented
 
 _MAIN_GUARDS = [
     shape(cst.parse_expression(test))
     for test in ('__name__ == "__main__"', '"__main__" == __name__')
 ]
 _BOM = b"\xef\xbb\xbf"
-_STACK_BYTES = 1 << 30  # reserved, not used: only pages that are touched cost memory
-_RECURSION_LIMIT = 200_000
 _STATEMENT_PARTS = (
     cst.Module,
     cst.IndentedBlock,
@@ -89,11 +89,11 @@ def compile_module(source: bytes, module: str, path: str) -> CompiledModule:
         message = "this file is compiled already; compile the source that it was made from"
         raise CompileError([Diagnostic(path, 0, 0, message)])
     try:
-        return _with_deep_stack(lambda: _compile(source, module, path))
+        return with_deep_stack(lambda: _compile(source, module, path))
     except cst.ParserSyntaxError as error:
         raise CompileError([_syntax_error(error, source, path)]) from None
-    except (UnicodeDecodeError, LookupError) as error:
-        raise CompileError([Diagnostic(path, 0, 0, f"can't be decoded: {error}")]) from None
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise CompileError([_undecodable(error, source, path)]) from None
     except RecursionError:
         message = "an expression or a statement is nested too deeply to be compiled; split it"
         raise CompileError([Diagnostic(path, 0, 0, message)]) from None
@@ -101,63 +101,30 @@ def compile_module(source: bytes, module: str, path: str) -> CompiledModule:
 
 def _compile(source: bytes, module: str, path: str) -> CompiledModule:
     bom = _BOM if source.startswith(_BOM) else b""
-    tree = cst.parse_module(source[len(bom) :])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own, of escapes in the user's strings
+        return _compile_tree(cst.parse_module(source[len(bom) :]), source, bom, module, path)
+
+
+def _compile_tree(
+    tree: cst.Module, source: bytes, bom: bytes, module: str, path: str
+) -> CompiledModule:
     compiler = _Compiler(tree, SourceFile(module, tree.encoding))
     compiled = cst.ensure_type(tree.visit(compiler), cst.Module)
     compiler.warn_of_unread(MARK, source)
     diagnostics = compiler.diagnostics(path)
     if any(diagnostic.is_error for diagnostic in diagnostics):
         raise CompileError(diagnostics)
+    content = bom + compiled.bytes
+    invalid = _invalid(source, content, path)
+    if invalid is not None:
+        raise CompileError([invalid])
     return CompiledModule(
-        bom + compiled.bytes,
+        content,
         compiler.parameters(),
         any(_is_main_guard(line) for line in tree.body),
         tuple(diagnostics),
     )
-
-
-def _with_deep_stack(work: Callable[[], CompiledModule]) -> CompiledModule:
-    """Does the work where recursion may go deep: libcst recurses where CPython's parser doesn't.
-
-    A chain of 300 calls is too much for it on an ordinary stack, and some thousand terms end the
-    process.
-    """
-    outcome: list[CompiledModule | Exception] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-            outcome.append(error)
-
-    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK_BYTES)
-    try:
-        sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join()
-    finally:
-        sys.setrecursionlimit(limit)
-        threading.stack_size(size)
-    (result,) = outcome
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """A diagnostic before anybody looked up where its nodes stand.
-
-    `span` is the part of the node's own source that is meant; `other` is the node whose line
-    completes the message.
-    """
-
-    node: cst.CSTNode
-    message: str
-    span: tuple[int, int] | None = None
-    other: cst.CSTNode | None = None
-    is_error: bool = True
 
 
 @dataclass(frozen=True)
@@ -179,6 +146,9 @@ class _Place:
     default: tuple[Value] | None
 
 
+_SPACE = cst.SimpleWhitespace(" ")
+
+
 class _Compiler(cst.CSTTransformer):
     """Rewrites the annotated statements of a module; walks statements, never expressions."""
 
@@ -186,16 +156,17 @@ class _Compiler(cst.CSTTransformer):
         super().__init__()
         self._tree = tree
         self._file = file
-        self._problems: list[_Problem] = []
+        self._problems: list[Problem] = []
         self._places: list[_Place] = []
         self._pending: list[_Pending] = []
         self._docstring_blocks: set[int] = {id(tree)}
+        self._before_future = _before_future_imports(tree)
         self._seen = 0
 
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters in the order of the source, one entry for every key."""
-        positions = self._positions() if self._places else {}
-        starts = [positions[place.statement.value].start for place in self._places]
+        places = positions(self._tree) if self._places else {}
+        starts = [places[place.statement.value].start for place in self._places]
         order = sorted(range(len(starts)), key=lambda i: (starts[i].line, starts[i].column))
         merged: dict[str, Parameter] = {}
         for place, start in ((self._places[i], starts[i]) for i in order):
@@ -209,35 +180,13 @@ class _Compiler(cst.CSTTransformer):
     def diagnostics(self, path: str) -> list[Diagnostic]:
         """Every problem found, with its place in the file."""
         self._check_shared_keys()
-        if not self._problems:
-            return []
-        positions = self._positions()
-        lines = self._tree.code.split("\n")
-        found = []
-        for problem in self._problems:
-            start = positions[problem.node].start
-            line, column, width = start.line, start.column, 1
-            source = code(problem.node)
-            begin, end = problem.span or (0, len(source))
-            before = source[:begin]
-            if "\n" in before:
-                line += before.count("\n")
-                column = len(before) - before.rindex("\n") - 1
-            else:
-                column += begin
-            width = max(len(source[begin:end].split("\n")[0]), 1)
-            message = problem.message
-            if problem.other is not None:
-                message = message.format(line=positions[problem.other].start.line)
-            text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
-            found.append(Diagnostic(path, line, column + 1, message, width, text, problem.is_error))
-        return sorted(found)
+        return placed(self._problems, self._tree, path) if self._problems else []
 
     def warn_of_unread(self, mark: str, source: bytes) -> None:
         """Warns of what reads like an annotation and stands where it has no effect."""
         if source.count(mark.encode("ascii")) == self._seen:
             return
-        finder = _StringFinder()
+        finder = StringFinder()
         self._tree.visit(finder)
         self._problems.extend(finder.problems)
 
@@ -249,10 +198,10 @@ class _Compiler(cst.CSTTransformer):
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         """Rewrites a suite once everything inside it is rewritten."""
+        docstring = id(original_node) in self._docstring_blocks
         if isinstance(updated_node, cst.SimpleStatementSuite):
-            body: object = self._small_statements(updated_node.body, docstring=False)
+            body: object = self._small_statements(updated_node.body, docstring)
         elif isinstance(updated_node, (cst.Module, cst.IndentedBlock)):
-            docstring = id(original_node) in self._docstring_blocks
             body = self._suite(updated_node.body, docstring)
         else:
             return updated_node
@@ -293,14 +242,15 @@ class _Compiler(cst.CSTTransformer):
             return self._annotation(statement, annotation, docstring)
         except AnnotationError as error:
             span = annotation.span(error.node) if error.node is not None else None
-            self._problems.append(_Problem(statement.value, str(error), span))
+            self._problems.append(Problem(statement.value, str(error), span))
             return [statement]
 
     def _annotation(
         self, statement: cst.Expr, annotation: Annotation, docstring: bool
     ) -> list[cst.BaseSmallStatement]:
-        rule = RULES[annotation.kind]
-        match rule:
+        why = "can't stand in an annotation; assign it to a variable first"
+        refuse(annotation.call, (cst.Yield, cst.NamedExpr), why)
+        match RULES[annotation.kind]:
             case UnsupportedRule(reason):
                 raise AnnotationError(reason, annotation.call.func)
             case EditRule(read):
@@ -309,11 +259,19 @@ class _Compiler(cst.CSTTransformer):
                 return [statement]
             case CallRule(read):
                 self._drop_pending("the next statement is an annotation, not one to edit")
+                if id(statement) in self._before_future:
+                    return [self._kept_before_future(statement, annotation)]
                 call = self._call(annotation, *read(annotation))
         if docstring:  # the string stays what __doc__ is
             kept = statement.with_changes(semicolon=cst.Semicolon(cst.SimpleWhitespace(""), _SPACE))
             return [kept, statement.with_changes(value=self._one_line(call))]
         return [statement.with_changes(value=call)]
+
+    def _kept_before_future(self, statement: cst.Expr, annotation: Annotation) -> cst.Expr:
+        """Nothing but a docstring may stand before `from __future__`."""
+        if annotation.kind != "get_next_parameter":  # which does nothing anyway
+            raise AnnotationError("a report can't stand before from __future__ imports")
+        return statement
 
     def _read(self, statement: cst.Expr, docstring: bool) -> Annotation | None:
         """The annotation that the statement is; None where it is none, or a broken one."""
@@ -323,24 +281,23 @@ class _Compiler(cst.CSTTransformer):
             if text is None:
                 return None
             self._seen += text.source.count(MARK)
-            return read_annotation(text, RULES)
+            if docstring and not reads_like_a_call(text.value):
+                message = "this docstring begins like an annotation; it is left alone"
+                self._problems.append(Problem(statement.value, message, is_error=False))
+                return None
+            return read_annotation(text, RULES, self._file.encoding)
         except AnnotationSyntaxError as error:
             assert text is not None
             offset = text.source_offset(error.offset)
-            prose = docstring and not reads_like_a_call(text.value)
-            problem = _Problem(statement.value, str(error), (offset, offset + 1))
-            if prose:
-                message = "this docstring begins like an annotation; it is left alone"
-                problem = _Problem(statement.value, message, is_error=False)
-            self._problems.append(problem)
+            self._problems.append(Problem(statement.value, str(error), (offset, offset + 1)))
         except AnnotationError as error:
             span = None
             if text is None:
                 self._seen += code(statement.value).count(MARK)
-            elif error.node is not None:
+            elif error.node is not None:  # the call's function, which the text begins with
                 begin = text.source_offset(0)
                 span = (begin, begin + len(code(error.node)))
-            self._problems.append(_Problem(statement.value, str(error), span))
+            self._problems.append(Problem(statement.value, str(error), span))
         return None
 
     def _call(self, annotation: Annotation, name: str, argument: cst.Arg | None) -> Any:
@@ -348,8 +305,10 @@ class _Compiler(cst.CSTTransformer):
         newlines = annotation.text.source.count("\n")
         if argument is None:
             return self._parse(f"{TRIAL_API}.{name}({self._lines_of(newlines)})")
-        bare = annotation.call.with_changes(lpar=(), rpar=())
-        inside = code(bare).split("(", 1)[1].rpartition(")")[0]
+        bare = annotation.call.with_changes(
+            lpar=(), rpar=(), func=cst.Name("f"), whitespace_after_func=cst.SimpleWhitespace("")
+        )
+        inside = code(bare)[2:-1]
         before = annotation.text.source[: annotation.text.source_offset(0)].count("\n")
         after = newlines - before - inside.count("\n")
         if after < 0 or annotation.call.args[0].star:
@@ -360,7 +319,7 @@ class _Compiler(cst.CSTTransformer):
         text = f"{self._lines_of(before)}{inside}{self._lines_of(after)}".replace("\r\n", "\n")
         guard = f"{TRIAL_API}.in_experiment() and {TRIAL_API}.{name}"
         call = self._parse(f"{guard}({text})".replace("\n", self._tree.default_newline))
-        return call.visit(_Unindented())
+        return call.visit(Unindented())
 
     def _one_line(self, call: cst.BaseExpression) -> cst.BaseExpression:
         return self._parse(one_line(call))
@@ -373,7 +332,7 @@ class _Compiler(cst.CSTTransformer):
 
     def _drop_pending(self, message: str) -> None:
         for pending in self._pending:
-            self._problems.append(_Problem(pending.statement.value, message))
+            self._problems.append(Problem(pending.statement.value, message))
         self._pending.clear()
 
     def _edited(self, statement: Any) -> Any:
@@ -392,12 +351,12 @@ class _Compiler(cst.CSTTransformer):
                 ):
                     raise AnnotationError("another annotation gives this place a value already")
             except AnnotationError as error:
-                self._problems.append(_Problem(item.statement.value, str(error)))
+                self._problems.append(Problem(item.statement.value, str(error)))
                 continue
             self._places.append(_Place(item.statement, key, item.edit.domain, found.default))
             for node, rewrite in found.rewrites.items():
                 rewrites.setdefault(node, []).append((kind, rewrite))
-        return statement.visit(_Rewriter(rewrites, self._tree.config_for_parsing))
+        return statement.visit(Rewriter(rewrites, self._tree.config_for_parsing))
 
     def _check_shared_keys(self) -> None:
         first: dict[str, _Place] = {}
@@ -409,80 +368,28 @@ class _Compiler(cst.CSTTransformer):
                     "give both the same, or one another name"
                 )
                 self._problems.append(
-                    _Problem(place.statement.value, message, other=known.statement.value)
+                    Problem(place.statement.value, message, other=known.statement.value)
                 )
 
-    def _positions(self) -> Any:
-        wrapper = MetadataWrapper(self._tree, unsafe_skip_copy=True)
-        return wrapper.resolve(WhitespaceInclusivePositionProvider)
+
+def _before_future_imports(tree: cst.Module) -> set[int]:
+    """The small statements, by id, that stand before the last `from __future__ import`."""
+    statements = [
+        statement
+        for line in tree.body
+        if isinstance(line, cst.SimpleStatementLine)
+        for statement in line.body
+    ]
+    last = max((i for i, node in enumerate(statements) if _is_future_import(node)), default=0)
+    return {id(statement) for statement in statements[:last]}
 
 
-class _Rewriter(cst.CSTTransformer):
-    """Puts the rewritten code in the place of the nodes it is for."""
-
-    def __init__(self, rewrites: dict[cst.CSTNode, list[tuple[str, Rewrite]]], config: Any) -> None:
-        super().__init__()
-        self._rewrites = rewrites
-        self._config = config
-
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        """The innermost rewrite first: a variable's value may hold a function's call."""
-        rewrites = sorted(self._rewrites.get(original_node, ()), key=lambda pair: pair[0])
-        for _, rewrite in rewrites:
-            updated_node = cst.parse_expression(rewrite(code(updated_node)), self._config)
-        return updated_node
-
-
-class _Unindented(cst.CSTTransformer):
-    """Keeps lines as they are: an annotation's text carries its indentation in itself."""
-
-    def leave_ParenthesizedWhitespace(  # noqa: N802
-        self,
-        original_node: cst.ParenthesizedWhitespace,  # noqa: ARG002
-        updated_node: cst.ParenthesizedWhitespace,
-    ) -> cst.ParenthesizedWhitespace:
-        """Takes away the block's indentation."""
-        return updated_node.with_changes(indent=False)
-
-    def leave_EmptyLine(  # noqa: N802
-        self,
-        original_node: cst.EmptyLine,  # noqa: ARG002
-        updated_node: cst.EmptyLine,
-    ) -> cst.EmptyLine:
-        """Takes away the block's indentation."""
-        return updated_node.with_changes(indent=False)
-
-
-class _StringFinder(cst.CSTVisitor):
-    """Finds strings that read like annotations where none can stand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.problems: list[_Problem] = []
-
-    def visit_Expr(self, node: cst.Expr) -> bool:  # noqa: N802
-        """Passes over statements that are a string: those were read already."""
-        return not isinstance(
-            node.value, (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString)
-        )
-
-    def visit_SimpleString(self, node: cst.SimpleString) -> None:  # noqa: N802
-        """Notes a string that begins as an annotation does."""
-        if reads_like_a_call(node.raw_value):
-            message = "an annotation has an effect only as a statement of its own, not here"
-            self.problems.append(_Problem(node, message, is_error=False))
-
-    def visit_Comment(self, node: cst.Comment) -> None:  # noqa: N802
-        """Notes an annotation written as a comment."""
-        if reads_like_a_call(node.value.lstrip("# \t")):
-            message = (
-                "annotations in comments are not supported yet; "
-                f'write a string statement, """{node.value.lstrip("# ")}"""'
-            )
-            self.problems.append(_Problem(node, message))
-
-
-_SPACE = cst.SimpleWhitespace(" ")
+def _is_future_import(node: cst.BaseSmallStatement) -> bool:
+    return (
+        isinstance(node, cst.ImportFrom)
+        and isinstance(node.module, cst.Name)
+        and node.module.value == "__future__"
+    )
 
 
 def _differ(one: tuple[Value] | None, other: tuple[Value] | None) -> bool:
@@ -493,6 +400,31 @@ def _differ(one: tuple[Value] | None, other: tuple[Value] | None) -> bool:
 
 def _is_main_guard(line: cst.CSTNode) -> bool:
     return isinstance(line, cst.If) and shape(line.test) in _MAIN_GUARDS
+
+
+def _invalid(source: bytes, content: bytes, path: str) -> Diagnostic | None:
+    """What Python says of the compiled code, if it takes the source and not this."""
+    try:
+        compile(source, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # newer than the Python that runs here, or too deep for it
+    try:
+        compile(content, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 0
+        text = source.decode("utf-8", "replace").split("\n")[line - 1] if line else ""
+        message = f"with its annotation compiled, this is no valid Python: {error.args[0]}"
+        column = len(text) - len(text.lstrip()) + 1 if line else 0
+        return Diagnostic(path, line, column, message, len(text.strip()), text)
+    except (RecursionError, MemoryError):
+        return Diagnostic(path, 0, 0, "a choice has too many options that are no literals")
+    return None
+
+
+def _undecodable(error: Exception, source: bytes, path: str) -> Diagnostic:
+    """Where a file is not in the encoding that it says, or that Python takes it for."""
+    line = source[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 0
+    return Diagnostic(path, line, min(line, 1), f"this file can't be decoded: {error}")
 
 
 def _syntax_error(error: cst.ParserSyntaxError, source: bytes, path: str) -> Diagnostic:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import libcst as cst
@@ -92,17 +94,13 @@ def annotation_text(value: cst.BaseExpression) -> AnnotationText | None:
 
     Raises AnnotationError for an f-string or bytes that begin so.
     """
-    if isinstance(value, (cst.SimpleString, cst.ConcatenatedString)):
-        text = _read_literal(value)
-        if not text.value.lstrip().startswith(MARK):
-            return None
-    elif isinstance(value, cst.FormattedString) and code(value).lstrip("fFrR\"'( ").startswith(
-        MARK
-    ):
-        raise AnnotationError("an annotation can't be an f-string; remove the f")
-    else:
+    parts = _parts(value)
+    if not all(isinstance(part, (cst.SimpleString, cst.FormattedString)) for part in parts):
         return None
-    for part in _parts(value):
+    text = _read_literal(value)
+    if not text.value.lstrip().startswith(MARK):
+        return None
+    for part in parts:
         if isinstance(part, cst.FormattedString):
             raise AnnotationError("an annotation can't be an f-string; remove the f")
         if isinstance(part, cst.SimpleString) and "b" in part.prefix.lower():
@@ -115,15 +113,28 @@ def reads_like_a_call(text: str) -> bool:
     return _CALL_LIKE.match(text.lstrip()) is not None
 
 
-def read_annotation(text: AnnotationText, kinds: Iterable[str]) -> Annotation:
-    """The annotation that the text spells out.
+def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -> Annotation:
+    """The annotation that the text spells out, in a file of that encoding.
 
-    Raises AnnotationError, in a fresh one the place inside the text.
+    Raises AnnotationError; AnnotationSyntaxError where it is no Python.
     """
     try:
+        text.body.encode(encoding)
         tree = cst.parse_module(f"({text.body}\n)\n")
+    except UnicodeEncodeError as error:
+        raise AnnotationSyntaxError(
+            f"it holds a character that this file's encoding, {encoding}, can't write",
+            error.start,
+        ) from None
     except cst.ParserSyntaxError as error:
-        offset = _body_offset(text.body, error.raw_line, error.raw_column + 1)
+        line, column = error.raw_line, error.raw_column + 1
+        with suppress(ValueError):
+            try:
+                ast.parse(f"({text.body}\n)\n")
+            except SyntaxError as found:  # it names the place more closely, but for our own "("
+                if (found.lineno, found.offset) != (1, 1):
+                    line, column = found.lineno or line, found.offset or column
+        offset = _body_offset(text.body, line, column - 1)
         raise AnnotationSyntaxError(
             "not a valid Python expression; expected @nni.KIND(...), "
             "with every bracket and quote closed",
@@ -155,13 +166,21 @@ def spread(call: cst.Call) -> tuple[cst.Arg, ...]:
         if argument.star == "*" and isinstance(argument.value, (cst.List, cst.Tuple, cst.Set)):
             for element in argument.value.elements:
                 if isinstance(element, cst.StarredElement):
-                    raise AnnotationError(_STARRED, element)
+                    raise AnnotationError(_STARRED, element.value)
                 arguments.append(cst.Arg(element.value))
         elif argument.star:
-            raise AnnotationError(_STARRED, argument)
+            raise AnnotationError(_STARRED, argument.value)
         else:
             arguments.append(argument)
     return tuple(arguments)
+
+
+def refuse(node: cst.CSTNode, kinds: tuple[type[cst.CSTNode], ...], why: str) -> None:
+    """Raises AnnotationError where one of these kinds of nodes occurs in the expression."""
+    if isinstance(node, kinds):
+        raise AnnotationError(f"{code(node)} {why}", node)
+    for child in node.children:
+        refuse(child, kinds, why)
 
 
 def take_name(annotation: Annotation) -> tuple[tuple[cst.Arg, ...], cst.BaseExpression | None]:
@@ -175,7 +194,7 @@ def take_name(annotation: Annotation) -> tuple[tuple[cst.Arg, ...], cst.BaseExpr
         if argument.keyword is None or argument.keyword.value != "name":
             others.append(argument)
         elif name is not None:
-            raise AnnotationError("name= is given twice", argument)
+            raise AnnotationError("name= is given twice", argument.keyword)
         else:
             name = _name_expression(argument)
     return tuple(others), name
@@ -197,11 +216,9 @@ def _name_expression(argument: cst.Arg) -> cst.BaseExpression:
     if not isinstance(value, (cst.SimpleString, cst.ConcatenatedString)):
         return value
     text = value.evaluated_value
-    try:
+    with suppress(cst.ParserSyntaxError, UnicodeEncodeError):
         if isinstance(text, str) and text.strip():
             return cst.parse_expression(f"({text.strip()}\n)")
-    except cst.ParserSyntaxError:
-        pass
     raise AnnotationError(f"name= holds no Python expression: {one_line(value)}", value)
 
 
@@ -225,22 +242,23 @@ def _parts(value: cst.BaseExpression) -> list[cst.BaseExpression]:
     return [value]
 
 
-def _read_literal(value: cst.SimpleString | cst.ConcatenatedString) -> AnnotationText:
+def _read_literal(value: cst.BaseExpression) -> AnnotationText:
     source = code(value)
     characters: list[str] = []
     offsets: list[int] = []
     cursor = 0
     for part in _parts(value):
-        raw = code(part)
+        raw = code(part.with_changes(lpar=(), rpar=()))
         cursor = source.index(raw, cursor)
         if isinstance(part, cst.SimpleString):
             start = cursor + raw.index(part.quote) + len(part.quote)
             for character, offset in _characters(part.raw_value, "r" in part.prefix.lower()):
                 characters.append(character)
                 offsets.append(start + offset)
-        else:
-            characters.append(code(part))
-            offsets.append(cursor)
+        elif isinstance(part, cst.FormattedString):  # refused, once it is known for what it is
+            inside = raw[len(part.start) : -len(part.end)]
+            characters.extend(inside)
+            offsets.extend(range(cursor + len(part.start), cursor + len(part.start) + len(inside)))
         cursor += len(raw)
     return AnnotationText(source, "".join(characters), (*offsets, cursor - 1))
 

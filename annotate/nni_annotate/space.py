@@ -404,10 +404,7 @@ class SearchSpace(Mapping[str, Domain]):
 
     def to_text(self) -> str:
         """The JSON as files and pipes get it, a parameter a line."""
-        lines = (
-            f"    {json.dumps(key, ensure_ascii=False)}: {json.dumps(entry, ensure_ascii=False)}"
-            for key, entry in self.to_json().items()
-        )
+        lines = (f"    {_text(key)}: {_text(entry)}" for key, entry in self.to_json().items())
         return "{\n" + ",\n".join(lines) + "\n}\n" if self else "{}\n"
 
     def contains(self, parameters: Parameters) -> bool:
@@ -434,6 +431,16 @@ class SearchSpace(Mapping[str, Domain]):
             except SpaceError as error:
                 raise SpaceError(f"{key}: {error}") from None
         return values
+
+
+def _text(value: Value) -> str:
+    """The JSON of a value, readable where it can be written: a file's name may be no UTF-8."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def short_names(space: SearchSpace) -> dict[str, str]:

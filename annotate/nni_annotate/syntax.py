@@ -39,7 +39,9 @@ def shape(node: Any) -> Hashable:
         value = _string_value(node)
         if value is not None:
             return type(value).__name__, value
-    if isinstance(node, (cst.Integer, cst.Float, cst.Imaginary)):
+    if isinstance(node, cst.Integer):
+        return "Integer", _integer(node)
+    if isinstance(node, (cst.Float, cst.Imaginary)):
         return type(node).__name__, repr(node.evaluated_value)
     if isinstance(node, cst.FormattedString):
         return code(node.with_changes(lpar=(), rpar=()))
@@ -103,7 +105,7 @@ def scalar(node: cst.BaseExpression) -> tuple[Value] | None:
             value = number(node)
         except NotAConstant:
             return None
-        return (value,) if math.isfinite(value) else None
+        return (value,) if _is_finite(value) else None
     return None
 
 
@@ -118,7 +120,7 @@ def constant(node: cst.BaseExpression) -> tuple[Value] | None:
         result = number(node)
     except NotAConstant:
         return None
-    return (result,) if math.isfinite(result) and "math" not in code(node) else None
+    return (result,) if _is_finite(result) and "math" not in code(node) else None
 
 
 def quoted(text: str, encoding: str = "utf-8") -> str:
@@ -161,6 +163,19 @@ def _encodable(text: str, encoding: str = "utf-8") -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _is_finite(value: int | float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def _integer(node: cst.Integer) -> int | str:
+    """The number, or its text where it has more digits than Python converts."""
+    try:
+        value: int = node.evaluated_value
+    except (SyntaxError, ValueError):
+        return node.value
+    return value
 
 
 def _bounded(value: int | float) -> int | float:

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
+from nni_annotate.output import link_tree, read_manifest
 from nni_annotate.project import (
     SEARCH_SPACE,
     CompiledTree,
-    ProjectError,
     Script,
     compile_tree,
-    link_tree,
-    read_manifest,
     read_search_space,
 )
+from nni_annotate.sources import ProjectError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError, UsageError
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import cases, clean_environment, run
-from nni_annotate.project import MANIFEST, compile_tree, write_tree
+from nni_annotate.output import write_tree
+from nni_annotate.project import compile_tree
+from nni_annotate.sources import MANIFEST
 
 CASES = cases("compile")
 # What runs without packages that aren't there: the others' scripts print nothing or can't run.

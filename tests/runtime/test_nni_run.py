@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_run(lab: Lab) -> None:
 
 def test_the_text_names_parameters_as_the_user_does(lab: Lab) -> None:
     """Standard output has the result, standard error the progress."""
-    done = lab.run("--minimize", "--trials", "3", "--", "--epochs", "2")
+    done = lab.run("--minimize", "--trials", "12", "--seed", "1", "--", "--epochs", "2")
     assert done.returncode == 0
     assert "Best trials" in done.stdout
     assert "baseline 0.25" in done.stdout

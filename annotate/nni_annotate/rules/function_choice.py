@@ -9,7 +9,15 @@ import libcst as cst
 
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import Annotation, AnnotationError, take_name
-from nni_annotate.rules.rule import Found, Rewrite, SourceFile, chose, no_keyword, pick
+from nni_annotate.rules.rule import (
+    Found,
+    Rewrite,
+    SourceFile,
+    chose,
+    no_keyword,
+    option_text,
+    pick,
+)
 from nni_annotate.space import Choice
 from nni_annotate.syntax import first_line, one_line, operand, shape
 
@@ -64,25 +72,26 @@ class FunctionChoice:
 def read_function_choice(annotation: Annotation, file: SourceFile) -> FunctionChoice:
     """The annotation's calls and name. Raises AnnotationError."""
     arguments, name = take_name(annotation)
-    if name is None:
-        raise AnnotationError(
-            "function_choice needs a name=, the function it chooses", annotation.call
-        )
     for argument in arguments:
-        no_keyword(argument, "function_choice")
+        no_keyword(argument, "function_choice", ("name",))
         value = argument.value
         call = value.expression if isinstance(value, cst.Await) else value
         if not isinstance(call, cst.Call):
             raise AnnotationError(
                 f"function_choice chooses between calls, found {one_line(value)}; "
                 "to choose between values write @nni.variable(nni.choice(...), name=...)",
-                argument,
+                value,
             )
+    if name is None:
+        message = "function_choice needs a name=, the function it chooses"
+        raise AnnotationError(message, annotation.call)
+    if not isinstance(name, (cst.Name, cst.Attribute)):
+        raise AnnotationError(f"name= is to be a function's name, found {one_line(name)}", name)
     calls = tuple(argument.value for argument in arguments)
     try:
-        domain = Choice(tuple(one_line(call) for call in calls))
+        domain = Choice(tuple(option_text(call) for call in calls))
     except SpaceError as error:
-        place = arguments[error.argument] if error.argument is not None else annotation.call
+        place = calls[error.argument] if error.argument is not None else annotation.call
         raise AnnotationError(str(error).replace("choice", "function_choice", 1), place) from None
     return FunctionChoice(file, one_line(name), calls, domain)
 

@@ -10,5 +10,6 @@ from nni_annotate.grammar import Annotation, AnnotationError
 def read_next_parameter(annotation: Annotation) -> tuple[str, cst.Arg | None]:
     """The call that the annotation becomes. Raises AnnotationError."""
     if annotation.arguments:
-        raise AnnotationError("get_next_parameter takes no arguments", annotation.arguments[0])
+        place = annotation.arguments[0].value
+        raise AnnotationError("get_next_parameter takes no arguments", place)
     return annotation.kind, None

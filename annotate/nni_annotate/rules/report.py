@@ -14,7 +14,7 @@ def read_report(annotation: Annotation) -> tuple[str, cst.Arg | None]:
     if len(arguments) != 1:
         raise AnnotationError(
             f"{annotation.kind} takes one argument, the result, found {len(arguments)}",
-            arguments[1] if len(arguments) > 1 else annotation.call,
+            arguments[1].value if len(arguments) > 1 else annotation.call,
         )
     no_keyword(arguments[0], annotation.kind)
     return annotation.kind, arguments[0]

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import libcst as cst
 
-from nni_annotate.grammar import Annotation, AnnotationError
+from nni_annotate.grammar import Annotation, AnnotationError, did_you_mean
 from nni_annotate.space import Domain, Value
-from nni_annotate.syntax import quoted
+from nni_annotate.syntax import one_line, quoted
 
 # Compiled code reaches the trial API by an expression, not by an import statement: no line has to
 # make room, no name of the user's is touched (not even in a class body), and a module of the
@@ -97,8 +97,17 @@ def chose(key: str, option: str) -> str:
     return f"{TRIAL_API}.chose({key}, {option})"
 
 
-def no_keyword(argument: cst.Arg, kind: str) -> None:
-    """Refuses an argument with a name. Raises AnnotationError."""
+def no_keyword(argument: cst.Arg, kind: str, known: tuple[str, ...] = ()) -> None:
+    """Refuses an argument with a name; `known` are those it takes. Raises AnnotationError."""
     if argument.keyword is not None:
         name = argument.keyword.value
-        raise AnnotationError(f"{kind} takes no argument called {name}", argument)
+        hint = did_you_mean(name, list(known)) if known else ""
+        raise AnnotationError(f"{kind} takes no argument called {name}{hint}", argument.keyword)
+
+
+def option_text(option: cst.BaseExpression) -> str:
+    """The text that names an option in the search space. Raises AnnotationError."""
+    text = one_line(option)
+    if "\n" in text:
+        raise AnnotationError("an f-string of several lines can't be an option", option)
+    return text

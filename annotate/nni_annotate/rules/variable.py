@@ -22,6 +22,7 @@ from nni_annotate.rules.rule import (
     SourceFile,
     chose,
     no_keyword,
+    option_text,
     pick,
 )
 from nni_annotate.space import TYPES, Choice, Domain, RandInt, Value, make_domain
@@ -74,8 +75,8 @@ class Variable:
             if shape(target) == shape(self.name):
                 return target
         raise AnnotationError(
-            f"the next statement is to assign to {one_line(self.name)}, "
-            f"found: {first_line(statement)}"
+            f"the next statement is to assign to {one_line(self.name)} (keyword arguments, dict "
+            f"entries and defaults are not supported yet), found: {first_line(statement)}"
         )
 
     def _rewrite(self, key: str, value: cst.BaseExpression) -> tuple[Rewrite, tuple[Value] | None]:
@@ -115,13 +116,16 @@ def read_variable(annotation: Annotation, file: SourceFile) -> Variable:
     """The annotation's domain and name. Raises AnnotationError."""
     arguments, name = take_name(annotation)
     for argument in arguments:
-        no_keyword(argument, "variable")
+        no_keyword(argument, "variable", ("name",))
     if len(arguments) != 1:
         raise AnnotationError(
             f"variable takes one nni.TYPE(...) and name=, found {len(arguments)} arguments "
             "before name=",
-            arguments[1] if len(arguments) > 1 else annotation.call,
+            arguments[1].value if len(arguments) > 1 else annotation.call,
         )
+    places = (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)
+    if name is not None and not isinstance(name, places):
+        raise AnnotationError(f"nothing can be assigned to {one_line(name)}", name)
     call = arguments[0].value
     type_name = _type_name(call)
     if type_name is None or not isinstance(call, cst.Call):
@@ -172,16 +176,17 @@ def _choice(call: cst.Call) -> tuple[Choice, tuple[cst.BaseExpression, ...]]:
     for argument in arguments:
         no_keyword(argument, "choice")
         if _type_name(argument.value) in TYPES:
-            raise AnnotationError("a choice with a nested type is not supported yet", argument)
+            message = "a choice with a nested type is not supported yet"
+            raise AnnotationError(message, argument.value)
     options = tuple(argument.value for argument in arguments)
     labels = [
-        value[0] if (value := scalar(option)) is not None else one_line(option)
+        value[0] if (value := scalar(option)) is not None else option_text(option)
         for option in options
     ]
     try:
         return Choice(tuple(labels)), options
     except SpaceError as error:
-        place = call if error.argument is None else arguments[error.argument]
+        place = call if error.argument is None else options[error.argument]
         raise AnnotationError(str(error), place) from None
 
 
@@ -205,13 +210,13 @@ def _numeric(type_name: str, call: cst.Call) -> Domain:
             raise AnnotationError(
                 f"{type_name} needs a number for {name}, literal or arithmetic on literals, "
                 f"found {found}",
-                given[name],
+                given[name].value,
             ) from None
     try:
         return make_domain(type_name, values)
     except SpaceError as error:
-        named = names[error.argument] if error.argument is not None else None
-        raise AnnotationError(str(error), given.get(named or "", call)) from None
+        named = given.get(names[error.argument]) if error.argument is not None else None
+        raise AnnotationError(str(error), call if named is None else named.value) from None
 
 
 _OPTIONAL = frozenset({("randint", "lower")})
@@ -227,7 +232,7 @@ def _by_name(
             if name not in names:
                 raise AnnotationError(
                     f"{type_name} takes no argument called {name}{did_you_mean(name, names)}",
-                    argument,
+                    argument.keyword,
                 )
         elif position < len(names):
             name = names[position]
@@ -235,9 +240,9 @@ def _by_name(
             raise AnnotationError(
                 f"{type_name} takes {len(names)} arguments ({', '.join(names)}), "
                 f"found {len(arguments)}",
-                argument,
+                argument.value,
             )
         if name in given:
-            raise AnnotationError(f"{type_name} is given {name} twice", argument)
+            raise AnnotationError(f"{type_name} is given {name} twice", argument.value)
         given[name] = argument
     return given

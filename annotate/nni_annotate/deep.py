@@ -1,0 +1,52 @@
+"""Room for deep recursion: libcst recurses where CPython's own parser does not."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+# Reserved, not used: only the pages that are touched cost memory. Smaller where the system says no.
+_STACK_BYTES = (1 << 30, 1 << 28, 1 << 26)
+_RECURSION_LIMIT = 200_000
+
+
+def with_deep_stack(work: Callable[[], _Result]) -> _Result:
+    """Does the work in a thread with a stack for deeply nested code, and returns its result.
+
+    A chain of 300 calls is too much for libcst on an ordinary stack, and some thousand terms would
+    end the process. Raises what the work raises, RecursionError where even this is not enough.
+    """
+    outcome: list[_Result | Exception] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            outcome.append(error)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size()
+    try:
+        sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+        _start(run).join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    (result,) = outcome
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _start(run: Callable[[], None]) -> threading.Thread:
+    for size in _STACK_BYTES:
+        threading.stack_size(size)
+        thread = threading.Thread(target=run, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            continue
+        return thread
+    raise RecursionError("there is no memory for a deep stack")
