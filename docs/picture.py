@@ -33,7 +33,7 @@ def main() -> None:
     """Runs the command with a fixed seed and draws what it printed."""
     words = readme_command()
     shown = " ".join(words)
-    start = "from nni_runner.cli import main; main(prog_name='nni-run')"
+    start = "from nni_runner.entry import main; main()"
     with tempfile.TemporaryDirectory() as folder:
         options = ["--seed", "1", "--experiments-dir", folder]
         done = subprocess.run(

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
-_MODULES = {"nni-annotate": "nni_annotate.cli", "nni-run": "nni_runner.cli"}
+_MODULES = {"nni-annotate": "nni_annotate.cli", "nni-run": "nni_runner.entry"}
 
 
 def clean_environment() -> dict[str, str]:

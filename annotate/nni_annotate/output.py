@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from nni_annotate.data import Budget, bring
 from nni_annotate.project import SEARCH_SPACE, CompiledTree, Script
-from nni_annotate.sources import MANIFEST, ProjectError, is_python
+from nni_annotate.sources import LEFT_OUT, MANIFEST, ProjectError, is_python
 from nni_annotate.space import Parameters
 
 _SCHEMA_VERSION = 1
@@ -68,20 +69,34 @@ def write_tree(tree: CompiledTree, out: Path) -> None:
         raise _cannot(error, out) from None
 
 
-def link_tree(tree: CompiledTree, out: Path) -> None:
-    """Writes the compiled tree into a new folder with links to what the compiler doesn't change.
+def place_tree(tree: CompiledTree, out: Path, leave_out: Path) -> None:
+    """Writes the compiled tree into a new folder, for trials to run in.
 
-    Python files are copied, so that the code of an experiment stays as it was; data is linked, a
-    folder without Python files as a whole. Raises ProjectError.
+    Code and small files are copied, so that the code of an experiment stays as it was and a trial
+    that writes a file doesn't write into the source; what is large is linked. Beside a lone script
+    everything in its folder is brought along in this way. `leave_out` is a folder that is no part
+    of it. Raises ProjectError.
     """
-    code = {*tree.compiled, *(path for path in tree.carried if is_python(tree.root / path))}
-    code_folders = {parent for path in code for parent in PurePosixPath(path).parents}
-    carried = {_outermost(path, code_folders) for path in tree.carried}
-    folders = tuple(path for path in tree.folders if _outermost(path, code_folders) not in carried)
-    linked = replace(tree, carried=tuple(sorted(carried)), folders=folders)
+    budget = Budget(leave_out.resolve())
     try:
         out.mkdir(parents=True)
-        _fill(linked, out, _copy_code_link_data)
+        if tree.is_one_file:
+            _fill(replace(tree, carried=(), folders=()), out, _copy)
+            taken = {out / path for path in (*tree.compiled, *_own_files(tree))}
+            for entry in sorted(tree.root.iterdir()):
+                if out / entry.name not in taken and entry.name not in LEFT_OUT:
+                    bring(entry, out / entry.name, budget)
+            return
+        code = {*tree.compiled, *(path for path in tree.carried if is_python(tree.root / path))}
+        code_folders = {parent for path in code for parent in PurePosixPath(path).parents}
+        data = {_outermost(path, code_folders) for path in (*tree.carried, *tree.folders)} - code
+        data -= {str(folder) for folder in code_folders}
+        _fill(replace(tree, carried=tuple(code - tree.compiled.keys()), folders=()), out, _copy)
+        for path in sorted(data - set(_own_files(tree))):
+            if (tree.root / path).is_symlink():
+                _copy(tree, path, out / path)
+            else:
+                bring(tree.root / path, out / path, budget)
     except OSError as error:
         raise _cannot(error, out) from None
 
@@ -186,14 +201,6 @@ def _copy(tree: CompiledTree, path: str, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _copy_code_link_data(tree: CompiledTree, path: str, target: Path) -> None:
-    source = tree.root / path
-    if source.is_symlink() or (is_python(source) and source.is_file()):
-        _copy(tree, path, target)
-    else:
-        target.symlink_to(source.resolve())
-
-
 def _aim(root: Path, link: Path) -> str:
     """What a link is to hold in the copy: one inside the tree stays inside, others are absolute."""
     aim = os.readlink(link)  # noqa: PTH115 - as it was written
@@ -224,7 +231,8 @@ def _remove(out: Path, path: str) -> None:
 
 def _cannot(error: OSError, out: Path) -> ProjectError:
     reason = error.strerror or str(error)
-    return ProjectError(f"{error.filename or out}: {reason}; nothing in {out} was changed")
+    where = error.filename2 or error.filename or out
+    return ProjectError(f"{where}: {reason}; nothing in {out} was changed")
 
 
 def _is_inside(path: object) -> bool:

@@ -14,7 +14,7 @@ from nni_annotate.errors import NniAnnotateError
 
 MANIFEST = ".nni-annotate.json"
 _SUFFIXES = frozenset({".py", ".pyw"})
-_LEFT_OUT = frozenset({".git", "__pycache__", ".hg", ".svn"})
+LEFT_OUT = frozenset({".git", "__pycache__", ".hg", ".svn"})
 # Folders that hold all files of one of these: virtual environments, earlier outputs, experiments.
 _MARKS = (("pyvenv.cfg",), (MANIFEST,), ("history.sqlite", "trials", "results"))
 # A string or a comment whose text begins as an annotation does.
@@ -69,7 +69,7 @@ def _walk(listing: Listing, folder: Path, prefix: str, skipped: str) -> None:
             if os.path.abspath(entry.path) == skipped:  # noqa: PTH100 - a link is not followed
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if entry.name in _LEFT_OUT or _is_marked(entry.path):
+                if entry.name in LEFT_OUT or is_left_out(Path(entry.path)):
                     continue
                 listing.folders.append(path)
                 _walk(listing, Path(entry.path), f"{path}/", skipped)
@@ -80,8 +80,9 @@ def _walk(listing: Listing, folder: Path, prefix: str, skipped: str) -> None:
                 listing.notes.append(Diagnostic(entry.path, 0, 0, message, is_error=False))
 
 
-def _is_marked(folder: str) -> bool:
-    return any(all(os.path.exists(f"{folder}/{name}") for name in mark) for mark in _MARKS)  # noqa: PTH110
+def is_left_out(folder: Path) -> bool:
+    """Whether a folder is a virtual environment, an earlier output or an experiment."""
+    return any(all((folder / name).exists() for name in mark) for mark in _MARKS)
 
 
 def python_source(path: Path, follow: bool) -> bytes | None:

@@ -7,7 +7,6 @@ import secrets
 import signal
 import sys
 import time
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -21,29 +20,41 @@ from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place, seconds
 from nni_runner.launchers.launcher import Interrupted, Notices
 from nni_runner.launchers.local import LocalLauncher
-from nni_runner.loop import Loop, Outcome, last_lines
+from nni_runner.loop import Loop, last_lines
 from nni_runner.once import read_parameters, run_once
 from nni_runner.progress import make_progress
 from nni_runner.report import Report
 from nni_runner.store import Store
 from nni_runner.target import Target, find_command, read_target
 from nni_runner.trial import Status
-from nni_tuners import TunerError, find_tuner
+from nni_tuners import Tuner, TunerError, find_tuner
 
+_OF_EXPERIMENTS = {
+    "trials": "trials",
+    "time": "duration",
+    "concurrency": "concurrency",
+    "minimize": "minimize",
+    "maximize": "maximize",
+    "tuner": "tuner",
+    "seed": "seed",
+    "no-baseline": "baseline",
+    "experiments-dir": "experiments_dir",
+    "json": "as_json",
+}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1)
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True,
-              help="How many trials to run, the baseline among them.")  # fmt: skip
+@click.option("--trials", type=click.IntRange(min=1),
+              help="How many to run, the baseline among them; 20 without --time.")  # fmt: skip
 @click.option("--time", "duration", metavar="DURATION",
               help="Stop after this long: 90s, 30m, 1h30m.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True,
               help="How many trials to run at the same time.")  # fmt: skip
-@click.option("--minimize", "direction", flag_value="minimize", help="Lower results are better.")
-@click.option("--maximize", "direction", flag_value="maximize", help="Higher results are better.")
+@click.option("--minimize", is_flag=True, help="Lower results are better.")
+@click.option("--maximize", is_flag=True, help="Higher results are better.")
 @click.option("--tuner", default="TPE", show_default=True,
               help="Who chooses the parameters: TPE, Random or GridSearch.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
@@ -61,10 +72,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main(
     target: Path,
     arguments: tuple[str, ...],
-    trials: int,
+    trials: int | None,
     duration: str | None,
     concurrency: int,
-    direction: str | None,
+    minimize: bool,
+    maximize: bool,
     tuner: str,
     seed: int | None,
     baseline: bool,
@@ -85,24 +97,28 @@ def main(
     """
     try:
         check_environment()
-        if parameters is None and direction is None:
+        if parameters is not None:
+            _refuse_with(click.get_current_context())
+        elif minimize == maximize:
             raise UsageError("say --maximize or --minimize: is a higher result better or a lower?")
+        kind = _find_tuner(tuner)
+        time_limit = seconds(duration) if duration is not None else None
         checked = read_target(target, experiments_dir.expanduser())
         show_diagnostics(checked.warnings)
         words = find_command(checked, script, command, arguments)
         if parameters is not None:
-            given = read_parameters(parameters, checked.space)
+            given = read_parameters(parameters, checked)
             sys.exit(run_once(checked, words, given, is_script=command is None))
         plan = Plan(
-            maximize=direction == "maximize",
-            trials=trials,
-            seconds=seconds(duration) if duration is not None else None,
+            maximize=maximize,
+            trials=20 if trials is None and time_limit is None else trials,
+            seconds=time_limit,
             concurrency=concurrency,
-            tuner=tuner,
+            tuner=kind.__name__.removesuffix("Tuner"),
             seed=secrets.randbits(31) if seed is None else seed,
             baseline=baseline and checked.is_annotated,
         )
-        report = run_experiment(target, checked, words, plan, experiments_dir)
+        report = run_experiment(target, checked, words, plan, kind, experiments_dir)
     except CompileError as error:
         show_diagnostics(error.diagnostics)
         sys.exit(1)
@@ -111,22 +127,25 @@ def main(
     except (RunnerError, TunerError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    click.echo(json.dumps(report.to_json()) if as_json else report.to_text(), nl=as_json)
+    _print(report, as_json)
     sys.exit(_exit_code(report))
 
 
 def run_experiment(
-    path: Path, target: Target, command: tuple[str, ...], plan: Plan, experiments: Path
+    path: Path,
+    target: Target,
+    command: tuple[str, ...],
+    plan: Plan,
+    kind: type[Tuner],
+    experiments: Path,
 ) -> Report:
     """Runs a new experiment to its end. Raises RunnerError, TunerError."""
     if not target.space:
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
-    kind = find_tuner(plan.tuner)
-    plan = replace(plan, tuner=kind.__name__.removesuffix("Tuner"))
     tuner = kind(optimize_mode=plan.optimize_mode, seed=plan.seed)
     tuner.update_search_space(target.space.to_json())
     place = make_place(experiments)
-    code = target.put(place.code)
+    code = target.put(place.code, leave_out=place.folder.parent)
     store = Store(place.history, create=True)
     store.describe(
         {
@@ -145,12 +164,14 @@ def run_experiment(
         }
     )
     notices = Notices()
-    handlers = {number: _notify(notices, number) for number in _SIGNALS}
+    # One that is ignored stays so: that is how nohup and scripts keep a program running.
+    heard = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+    handlers = {number: _notify(notices, number) for number in heard}
     begun = time.monotonic()
     progress = make_progress(plan, place.id)
     try:
         loop = Loop(
-            plan, place, code, command, target.space, target.defaults, tuner, store,
+            plan, place, code, command, target.space, target.defaults or {}, tuner, store,
             LocalLauncher(notices), notices, progress.show, progress.tell,
         )  # fmt: skip
         outcome = loop.run()
@@ -159,6 +180,8 @@ def run_experiment(
         store.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    if outcome.status == "failed" and loop.history.best(plan.maximize) is not None:
+        click.echo(f"error: {outcome.reason}", err=True)
     report = Report(
         plan, place, str(path), target.space, loop.history, outcome, time.monotonic() - begun
     )
@@ -174,8 +197,8 @@ def check_environment() -> None:
         return
     raise RunnerError(
         f"Microsoft's nni {version} is installed in this environment; it and nni-annotate both "
-        "provide the module nni. Run: pip uninstall -y nni && "
-        "pip install --force-reinstall --no-deps nni-annotate"
+        "provide the module nni. Run pip uninstall nni, then install nni-annotate once more, with "
+        "pip install --force-reinstall --no-deps, from where you installed it"
     )
 
 
@@ -194,6 +217,7 @@ def _explain_failure(report: Report, place: Place) -> None:
     if report.best is not None or not failed:
         return
     last = failed[-1]
+    lines = last_lines(place.output(last.number) / "stderr")
     click.echo(
         f"{count(len(failed), 'trial')} failed and none succeeded. Trial {last.number}: "
         f"{last.cause}",
@@ -205,14 +229,44 @@ def _explain_failure(report: Report, place: Place) -> None:
             "(or nni.report_final_result(VALUE))",
             err=True,
         )
-    lines = last_lines(place.output(last.number) / "stderr")
     if lines:
         click.echo(f"The end of {place.output(last.number) / 'stderr'}:", err=True)
         click.echo("\n".join(f"    {line}" for line in lines), err=True)
 
 
+def _find_tuner(name: str) -> type[Tuner]:
+    try:
+        return find_tuner(name)
+    except TunerError as error:
+        raise UsageError(str(error)) from None
+
+
+def _refuse_with(context: click.Context) -> None:
+    """--with runs one trial of no experiment: options of an experiment contradict it."""
+    given = [
+        f"--{name}"
+        for name, option in _OF_EXPERIMENTS.items()
+        if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(f"--with makes no experiment; leave out {', '.join(given)}")
+
+
+def _print(report: Report, as_json: bool) -> None:
+    text = json.dumps(report.to_json(), allow_nan=False) + "\n" if as_json else report.to_text()
+    try:
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # somebody wanted the beginning only
+    except OSError as error:
+        message = f"error: the result can't be printed: {error.strerror}; it is in"
+        click.echo(f"{message} {report.place.folder}", err=True)
+        sys.exit(1)
+
+
 def _exit_code(report: Report) -> int:
-    outcome: Outcome = report.outcome
+    outcome = report.outcome
     if outcome.signal is not None:
         return 128 + outcome.signal
-    return 0 if report.best is not None else 1
+    return 0 if report.best is not None and outcome.status == "done" else 1

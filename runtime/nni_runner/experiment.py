@@ -14,15 +14,16 @@ from nni_runner.errors import RunnerError, UsageError
 DEFAULT_FOLDER = Path("~/nni-experiments")
 HISTORY = "history.sqlite"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 3650 * 86400.0
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The limits and the ways of one experiment; `seconds` is None without a time limit."""
+    """The limits and the ways of one experiment; None stands for no limit."""
 
     maximize: bool
-    trials: int
+    trials: int | None
     seconds: float | None
     concurrency: int
     tuner: str
@@ -77,7 +78,8 @@ def make_place(experiments: Path) -> Place:
             raise RunnerError(f"{experiments}: is no folder") from None
         except OSError as error:
             raise RunnerError(
-                f"{experiments}: the experiment's folder can't be made: {error.strerror}"
+                f"{folder.parent}: the experiment's folder can't be made: {error.strerror}; "
+                "name another place with --experiments-dir"
             ) from None
         return Place(name, folder)
 
@@ -93,6 +95,6 @@ def seconds(text: str) -> float:
         raise UsageError(f"expected a duration such as 90s, 30m or 1h30m, found {text!r}")
     parts = re.findall(r"([\d.]+)([smhd]?)", text)
     total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
-    if total <= 0:
-        raise UsageError(f"expected a duration above 0, found {text!r}")
+    if not 0 < total <= _LONGEST:
+        raise UsageError(f"expected a duration above 0 and below ten years, found {text!r}")
     return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -19,12 +20,13 @@ from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, No
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
 from nni_runner.trial import Ended, Event, History, Reported, Started, Status, Trial
-from nni_tuners import NoMoreTrialError, Tuner
+from nni_tuners import NoMoreTrialError, Tuner, TunerError
 
 # So many failures and not one success, and the script itself is taken to be broken. The baseline
 # is the script as its author runs it, so its failure weighs more.
 FAILURES_WITH_BASELINE = 3
 FAILURES_WITHOUT = 5
+_OUT_OF_TIME = "time limit reached"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ class Loop:
     _deadline: float = math.inf
 
     def run(self) -> Outcome:
-        """Runs until the limits are reached, the trials all fail, or somebody interrupts."""
+        """Runs until the limits are reached, the trials all fail, or somebody interrupts.
+
+        What makes it impossible to go on, such as a full disk, is the outcome too.
+        """
         if self.plan.seconds is not None:
             self._deadline = time.monotonic() + self.plan.seconds
         try:
@@ -78,6 +83,8 @@ class Loop:
                 if not self._slots:
                     return self._outcome()
                 self._wait()
+        except (RunnerError, TunerError) as error:
+            return Outcome("failed", str(error))
         finally:
             self.launcher.close()
             self._abandon()
@@ -98,7 +105,8 @@ class Loop:
     def _may_start(self) -> bool:
         if self._ending or self._exhausted or self._looks_broken():
             return False
-        return len(self.history.trials) < self.plan.trials and time.monotonic() < self._deadline
+        limit = math.inf if self.plan.trials is None else self.plan.trials
+        return len(self.history.trials) < limit and time.monotonic() < self._deadline
 
     def _looks_broken(self) -> bool:
         limit = FAILURES_WITH_BASELINE if self.plan.baseline else FAILURES_WITHOUT
@@ -120,18 +128,15 @@ class Loop:
 
     def _start(self, number: int, parameters: Parameters, is_baseline: bool) -> None:
         output, results = self.place.output(number), self.place.results(number)
-        # The baseline gets no values: the code's own hold, also those that nobody could read off.
-        given = {} if is_baseline else parameters
+        given_file = self.place.folder / "results" / f"{number}.parameters.json"
         try:
             output.mkdir()
-            (output / "parameters.json").write_text(
-                json.dumps(parameters, indent=4) + "\n", encoding="utf-8"
-            )
-            given_file = self.place.folder / "results" / f"{number}.parameters.json"
-            given_file.write_text(json.dumps(given), encoding="utf-8")
+            # The baseline gets no values: the code's own hold, also those nobody could read off.
+            given_file.write_text(json.dumps({} if is_baseline else parameters), encoding="utf-8")
+            self._write_parameters(number, parameters)
             file = ResultsFile(number, results)
         except OSError as error:
-            raise RunnerError(f"{error.filename}: can't be written: {error.strerror}") from None
+            raise _cannot_write(error, output) from None
         self._slots[number] = _Slot(file, time.monotonic())
         self._record([Started(number, parameters, is_baseline, time.time())])
         environment = {
@@ -156,7 +161,7 @@ class Loop:
             notice = self.notices.get(timeout=None if math.isinf(left) else max(left, 0))
         except queue.Empty:
             self._deadline = math.inf
-            self._end(Outcome("done", "time limit reached"), Status.SYS_CANCELED, "time limit")
+            self._end(Outcome("done", _OUT_OF_TIME), Status.SYS_CANCELED, "time limit")
             return
         match notice:
             case Rang():
@@ -172,9 +177,9 @@ class Loop:
             for number in self._slots:
                 self.launcher.kill(number)
             return
-        self.tell("ending the running trials; everything so far is kept (again: at once)")
         outcome = Outcome("interrupted", "interrupted", signal)
         self._end(outcome, Status.USER_CANCELED, "interrupted")
+        self.tell("ending the running trials; everything so far is kept (again: at once)")
 
     def _end(self, outcome: Outcome, status: Status, cause: str) -> None:
         """Starts no more trials and ends those that run."""
@@ -204,7 +209,15 @@ class Loop:
         status, cause = _verdict(self.history.trials[number], code, problem, slot.canceled)
         seconds = time.monotonic() - slot.begun
         self._record([Ended(number, status, cause, seconds, time.time())])
-        self._tell_tuner(self.history.trials[number])
+        trial = self.history.trials[number]
+        if trial.is_baseline:  # it may have told more of the script's own values
+            with contextlib.suppress(OSError):
+                self._write_parameters(number, trial.parameters)
+        self._tell_tuner(trial)
+
+    def _write_parameters(self, number: int, parameters: Parameters) -> None:
+        text = json.dumps(parameters, indent=4) + "\n"
+        (self.place.output(number) / "parameters.json").write_text(text, encoding="utf-8")
 
     def _tell_tuner(self, trial: Trial) -> None:
         succeeded = trial.status is Status.SUCCEEDED
@@ -230,7 +243,7 @@ class Loop:
         if self._exhausted:
             return Outcome("done", "search space exhausted")
         if time.monotonic() >= self._deadline:
-            return Outcome("done", "time limit reached")
+            return Outcome("done", _OUT_OF_TIME)
         return Outcome("done", "trial limit reached")
 
     def _abandon(self) -> None:
@@ -239,9 +252,14 @@ class Loop:
             slot.results.close()
             seconds = time.monotonic() - slot.begun
             event = Ended(number, Status.SYS_CANCELED, "the runner failed", seconds, time.time())
-            self.store.record([event])
+            with contextlib.suppress(RunnerError):  # it is what failed, perhaps
+                self.store.record([event])
             self.history.add(event)
         self._slots.clear()
+
+
+def _cannot_write(error: OSError, place: Path) -> RunnerError:
+    return RunnerError(f"{error.filename or place}: can't be written: {error.strerror}")
 
 
 def _verdict(

@@ -14,30 +14,35 @@ from types import FrameType
 import click
 
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, SearchSpace, Value, short_names
-from nni_runner.errors import RunnerError
+from nni_annotate.space import Parameters, SearchSpace, Value, identity, short_names
+from nni_runner.errors import RunnerError, UsageError
 from nni_runner.results import ResultsFile
 from nni_runner.target import Target, remove_tree
 from nni_runner.trial import Reported
 
 
-def read_parameters(path: Path, space: SearchSpace) -> Parameters:
+def read_parameters(path: Path, target: Target) -> Parameters:
     """The parameters in a JSON file, by the search space's keys or its short names.
 
-    Raises RunnerError.
+    A value that is the script's own is left to the script: it may lie outside the space.
+    Raises UsageError.
     """
+    space, own = target.space, target.defaults or {}
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunnerError(f"{path}: can't be read: {error.strerror}") from None
+        raise UsageError(f"{path}: can't be read: {error.strerror}") from None
     except ValueError as error:
-        raise RunnerError(f"{path}: is no JSON: {error}") from None
+        raise UsageError(f"{path}: is no JSON: {error}") from None
     if not isinstance(data, dict):
-        raise RunnerError(f"{path}: expected a JSON object of parameters")
+        raise UsageError(f"{path}: expected a JSON object of parameters")
     try:
-        return space.canonical(_by_key(data, space))
+        values = _by_key(data, space)
+        return space.canonical(
+            {k: v for k, v in values.items() if k not in own or identity(v) != identity(own[k])}
+        )
     except SpaceError as error:
-        raise RunnerError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {error}") from None
 
 
 def run_once(
@@ -50,7 +55,7 @@ def run_once(
     it names the files to run itself.
     """
     work = Path(tempfile.mkdtemp(prefix="nni-"))
-    code = target.put(work / "code")
+    code = target.put(work / "code", leave_out=work)
     before = _listing(code)
     (work / "parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
     results = ResultsFile(0, work / "results.jsonl")
@@ -79,16 +84,23 @@ def run_once(
 
 
 def _run(command: tuple[str, ...], folder: Path, environment: dict[str, str]) -> int:
-    """The command's exit code, as a shell gives it; Ctrl-C is left to the command."""
+    """The command's exit code, as a shell gives it.
 
-    def leave_to_child(number: int, frame: FrameType | None) -> None:
-        pass
+    Ctrl-C reaches the command from the terminal; what is sent to this process is passed on.
+    """
+    process = subprocess.Popen(command, cwd=folder, env=environment)
 
-    previous = signal.signal(signal.SIGINT, leave_to_child)
+    def pass_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if number != signal.SIGINT:
+            process.send_signal(number)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, pass_on) for number in signals}
     try:
-        code = subprocess.call(command, cwd=folder, env=environment)
+        code = process.wait()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     return 128 - code if code < 0 else code
 
 

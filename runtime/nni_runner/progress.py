@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -29,36 +31,36 @@ class Progress(Protocol):
 
 
 def make_progress(plan: Plan, name: str) -> Progress:
-    """A live line where standard error is a terminal, plain lines elsewhere."""
-    return LiveProgress(plan, name) if sys.stderr.isatty() else PlainProgress(plan, name)
+    """A live line where standard error is a terminal that can show one, plain lines elsewhere."""
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
+        return LiveProgress(plan, name)
+    return PlainProgress(plan, name)
 
 
 class PlainProgress:
     """A line on standard error for every trial that ends."""
 
     def __init__(self, plan: Plan, name: str) -> None:
-        self._plan = plan
+        self._state = State(plan)
         self._ended: set[int] = set()
         self.tell(f"experiment {name} started")
 
     def show(self, history: History) -> None:
         """Says which trials have ended since the last time."""
+        self._state.take(history)
         for number, trial in history.trials.items():
             if trial.status is not Status.RUNNING and number not in self._ended:
                 self._ended.add(number)
-                self.tell(f"{_what_became_of(trial)}  [{self._state(history)}]")
+                parts = ", ".join(self._state.parts())
+                self.tell(f"{_what_became_of(trial)}  [{parts}]")
 
     def tell(self, message: str) -> None:
-        """Prints a line."""
-        click.echo(message, err=True)
+        """Prints a line. That it can't be shown is no reason to end an experiment."""
+        with contextlib.suppress(OSError):
+            click.echo(message, err=True)
 
     def close(self) -> None:
         """Nothing is left to do: every line is printed."""
-
-    def _state(self, history: History) -> str:
-        best = history.best(self._plan.maximize)
-        shown = f", best {best.value:.6g} (trial {best.number})" if best else ""
-        return f"{len(self._ended)}/{self._plan.trials} done{shown}"
 
 
 class LiveProgress:
@@ -68,61 +70,105 @@ class LiveProgress:
         from rich.console import Console
         from rich.live import Live
 
-        self._plan = plan
         self._name = name
-        self._begun = time.monotonic()
-        self._trials: tuple[Trial, ...] = ()
+        self._state = State(plan)
+        self._console = Console(stderr=True)
         self._live = Live(
-            console=Console(stderr=True),
+            console=self._console,
             get_renderable=self._line,
             refresh_per_second=5,
             transient=True,
         )
-        self._live.start()
+        with contextlib.suppress(OSError):
+            self._live.start()
+            self._console.show_cursor(True)  # a stopped runner must not leave it hidden
 
     def show(self, history: History) -> None:
         """Keeps what the next refresh shows."""
-        self._trials = tuple(history.trials.values())
+        self._state.take(history)
 
     def tell(self, message: str) -> None:
         """Prints a line above the live one."""
-        self._live.console.print(message, markup=False, highlight=False)
+        with contextlib.suppress(OSError):
+            self._console.print(message, markup=False, highlight=False)
 
     def close(self) -> None:
         """Takes the live line away."""
-        self._live.stop()
+        with contextlib.suppress(OSError):
+            self._live.stop()
 
     def _line(self) -> Text:
+        """As much as the terminal is wide: the counts first, a bar where there is room."""
         from rich.text import Text
 
-        history = History({trial.number: trial for trial in self._trials})
-        running = len(history.with_status(Status.RUNNING))
-        failed = len(history.with_status(Status.FAILED))
-        done = len(self._trials) - running
-        elapsed = time.monotonic() - self._begun
-        line = Text(overflow="ellipsis", no_wrap=True)
-        line.append(f"{self._name}  ", "bold")
-        line.append(_bar(done, self._plan.trials), "cyan")
-        line.append(f" {done}/{self._plan.trials} done, {running} running, ")
-        line.append(f"{failed} failed", "red" if failed else "")
-        best = history.best(self._plan.maximize)
-        if best is not None:
-            line.append(", best ")
-            line.append(f"{best.value:.6g}", "bold green")
-            line.append(f" (trial {best.number})")
-        line.append(f"  {clock(elapsed)}{self._left(done, elapsed)}", "dim")
+        text = ", ".join(self._state.parts())
+        width = self._console.width - 1
+        bar = self._state.bar(min(20, width - len(text) - 2), self._console.encoding)
+        if len(bar) + len(text) + len(self._name) + 4 <= width:
+            text = f"{self._name}  {text}"
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(text)
+        if bar:
+            line.append(f"  {bar}", "cyan")
+        line.highlight_regex(r"best [^,]*", "bold green")
+        line.highlight_regex(r"[1-9]\d* failed", "red")
         return line
 
-    def _left(self, done: int, elapsed: float) -> str:
+
+class State:
+    """What there is to say of a running experiment, in words; the trials by the last history."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._begun = time.monotonic()
+        self._trials: tuple[Trial, ...] = ()
+
+    def take(self, history: History) -> None:
+        """Keeps the trials as they are now: another thread may be reading."""
+        self._trials = tuple(history.trials.values())
+
+    def parts(self) -> list[str]:
+        """Done, running, failed, best, time and time left."""
+        history = History({trial.number: trial for trial in self._trials})
+        limit = "" if self._plan.trials is None else f"/{self._plan.trials}"
+        running = len(history.with_status(Status.RUNNING))
+        parts = [
+            f"{len(self._trials) - running}{limit} done",
+            f"{running} running",
+            f"{len(history.with_status(Status.FAILED))} failed",
+        ]
+        best = history.best(self._plan.maximize)
+        if best is not None:
+            parts.append(f"best {best.value:.6g}")
+        parts.append(clock(time.monotonic() - self._begun))
+        left = self._seconds_left()
+        if left is not None:
+            parts.append(f"{clock(left)} left")
+        return parts
+
+    def bar(self, width: int, encoding: str) -> str:
+        """How much is done, as a bar; "" where there is no room or no limit to measure by."""
+        if width < 6 or self._plan.trials is None:
+            return ""
+        done = sum(trial.status is not Status.RUNNING for trial in self._trials)
+        filled = round(width * done / self._plan.trials)
+        full, empty = ("━", "╌") if encoding.lower().startswith("utf") else ("#", ".")
+        return full * filled + empty * (width - filled)
+
+    def _seconds_left(self) -> float | None:
+        """By the time limit, and by what the trials took so far; None where nothing tells."""
         estimates = []
         if self._plan.seconds is not None:
-            estimates.append(max(self._plan.seconds - elapsed, 0.0))
-        finished = [trial for trial in self._trials if trial.status is not Status.RUNNING]
-        if finished:
-            mean = sum(trial.seconds for trial in finished) / len(finished)
-            remaining = self._plan.trials - done
-            estimates.append(mean * remaining / self._plan.concurrency)
-        return f", about {clock(min(estimates))} left" if estimates else ""
+            estimates.append(max(self._plan.seconds - (time.monotonic() - self._begun), 0.0))
+        finished = [trial.seconds for trial in self._trials if trial.seconds]
+        if finished and self._plan.trials is not None:
+            mean = sum(finished) / len(finished)
+            now = time.time()
+            ages = [now - t.started for t in self._trials if t.status is Status.RUNNING]
+            waiting = self._plan.trials - len(self._trials)
+            work = mean * waiting + sum(max(mean - age, 0.0) for age in ages)
+            estimates.append(work / self._plan.concurrency)
+        return min(estimates, default=None)
 
 
 def clock(seconds: float) -> str:
@@ -134,11 +180,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _bar(done: int, total: int, width: int = 20) -> str:
-    filled = round(width * done / total) if total else 0
-    return "━" * filled + "╌" * (width - filled)
 
 
 def _what_became_of(trial: Trial) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from nni_annotate.space import SearchSpace, Value, short_names
 from nni_runner.experiment import Place, Plan
 from nni_runner.loop import Outcome
 from nni_runner.progress import clock
+from nni_runner.store import finite
 from nni_runner.trial import History, Status, Trial, ranking
 
 SCHEMA_VERSION = 1
@@ -84,7 +84,7 @@ class Report:
             "number": trial.number,
             "status": trial.status.value,
             "value": trial.value,
-            "parameters": trial.parameters,
+            "parameters": finite(trial.parameters),
             "is_baseline": trial.is_baseline,
             "cause": trial.cause,
             "intermediate_results": trial.reports,
@@ -98,7 +98,8 @@ class Report:
         total = len(self.history.trials)
         trials = f"{total} {'trial' if total == 1 else 'trials'} in {clock(self.seconds)}"
         detail = f" ({counts})" if counts else ""
-        return f"Experiment {self.place.id}: {self.outcome.reason}; {trials}{detail}\n"
+        none = "" if self.best is not None else "; no trial succeeded"
+        return f"Experiment {self.place.id}: {self.outcome.reason}; {trials}{detail}{none}\n"
 
     def _trials(self) -> str:
         ranked = ranking(self.history.trials.values(), self.plan.maximize)[:_SHOWN_TRIALS]
@@ -109,7 +110,7 @@ class Report:
             for rank, trial in enumerate(ranked, 1)
         ]
         wide = [
-            [*row, *(shown(trial.parameters.get(key, _UNKNOWN)) for key in names)]
+            [*row, *(shown(trial.parameters.get(key, _UNKNOWN), 30) for key in names)]
             for row, trial in zip(rows, ranked, strict=True)
         ]
         table = _table([*head, *names.values()], wide, left=range(4, 4 + len(names)))
@@ -166,19 +167,32 @@ _UNKNOWN = object()
 
 
 def number(value: float | None) -> str:
-    """A result in six digits."""
-    return "" if value is None else f"{value:.6g}"
+    """A result in six digits, more where it is large."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.10g}"
 
 
-def shown(value: Value) -> str:
+def shown(value: Value, most: int = 80) -> str:
     """A parameter's value as the tables show it, on one line, cut where it is long."""
     if value is _UNKNOWN:
         return "(in the code)"
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:.6g}"
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, float):
+        return number(value)
+    text = value if isinstance(value, str) and not _reads_as_other(value) else repr(value)
     text = "".join(char if char.isprintable() else "?" for char in text)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _reads_as_other(text: str) -> bool:
+    """Whether a string, printed without quotes, would look like a number, True, False or None."""
+    if text in ("True", "False", "None", ""):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _table(head: list[str], rows: list[list[str]], left: range = range(0)) -> str:

@@ -8,8 +8,6 @@ from typing import Any
 
 from nni_runner.trial import Event, Noted, Reported
 
-_KINDS = ("intermediate", "final", "original")
-
 
 class ResultsFile:
     """Reads what one trial has appended since the last look.
@@ -42,8 +40,9 @@ class ResultsFile:
         try:
             record: Any = json.loads(line)
             kind, value, time = record["kind"], record["value"], float(record["time"])
-            if kind == "original":
-                return Noted(self._number, str(record["key"]), value, time)
-            return Reported(self._number, kind, value, time) if kind in _KINDS else None
+            if kind in ("original", "varies"):
+                return Noted(self._number, str(record["key"]), value, kind == "original", time)
+            known = kind in ("intermediate", "final")
+            return Reported(self._number, kind, value, time) if known else None
         except (ValueError, TypeError, KeyError):
             return None  # a torn line: its writer died in the middle of it

@@ -60,18 +60,28 @@ class Store:
             raise RunnerError(f"{path}: no such history")
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            if create:
-                self._connection.executescript(_SCHEMA)
-                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
             raise RunnerError(f"{path}: {error}") from None
+        try:
+            version = self._open(create)
+        except sqlite3.Error as error:
+            self.close()
+            raise RunnerError(f"{path}: {error}") from None
         if version != SCHEMA_VERSION:
+            self.close()
             raise RunnerError(
                 f"{path}: schema version {version}, this nni-run reads {SCHEMA_VERSION}"
             )
+
+    def _open(self, create: bool) -> int:
+        """Sets the connection up, and the file if it is new; its schema version."""
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if create:
+            self._connection.executescript(_SCHEMA)
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     def describe(self, facts: dict[str, Any]) -> None:
         """Writes down facts about the experiment, each a JSON value under its name."""
@@ -145,15 +155,15 @@ def _row(event: Event) -> tuple[int, str, float, str]:
         for field in fields(event)
         if field.name not in ("number", "time")
     }
-    return event.number, kind, event.time, json.dumps(_finite(data))
+    return event.number, kind, event.time, json.dumps(finite(data))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The value with NaN and infinities as strings: JSON knows neither."""
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return repr(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

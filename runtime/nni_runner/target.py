@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.output import link_tree, read_manifest
+from nni_annotate.output import place_tree, read_manifest
 from nni_annotate.project import (
     SEARCH_SPACE,
     CompiledTree,
@@ -22,35 +22,41 @@ from nni_annotate.sources import ProjectError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError, UsageError
 
+_IMPORTS_NNI = re.compile(rb"^\s*(?:import|from)\s+nni\b", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Target:
     """What to run, checked, before anything is written.
 
-    `tree` is what compiling a source gave, None where the code is run where it lies; `folder` is
-    that place, or the source's root.
+    `defaults` are the code's own values as far as its text tells them, None where parameters come
+    through the API and the code holds none. `tree` is what compiling a source gave, None where the
+    code is run where it lies; `folder` is that place, or the source's root.
     """
 
     folder: Path
     space: SearchSpace
-    defaults: Parameters
+    defaults: Parameters | None
     scripts: tuple[Script, ...]
     tree: CompiledTree | None
     warnings: tuple[Diagnostic, ...]
-    only_file: str | None = None
 
     @property
     def is_annotated(self) -> bool:
         """Whether the code holds values of its own, so that a baseline makes sense."""
-        return bool(self.scripts)
+        return self.defaults is not None
 
-    def put(self, folder: Path) -> Path:
-        """The folder of compiled code to run in; a source's is written into `folder` first."""
+    def put(self, folder: Path, leave_out: Path) -> Path:
+        """The folder of compiled code to run in; a source's is written into `folder` first.
+
+        `leave_out` is where experiments are kept. Raises RunnerError.
+        """
         if self.tree is None:
             return self.folder
-        link_tree(self.tree, folder)
-        if self.only_file is not None:
-            _link_siblings(self.tree.root, folder, self.only_file)
+        try:
+            place_tree(self.tree, folder, leave_out)
+        except ProjectError as error:
+            raise RunnerError(str(error)) from None
         return folder
 
 
@@ -61,6 +67,8 @@ def read_target(path: Path, leave_out: Path) -> Target:
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
+    if not path.is_file() and not path.is_dir():
+        raise UsageError(f"{path}: is neither a file nor a folder")
     try:
         manifest = read_manifest(path) if path.is_dir() else None
         if manifest is not None:
@@ -69,13 +77,12 @@ def read_target(path: Path, leave_out: Path) -> Target:
                 raise RunnerError(f"{path / SEARCH_SPACE}: is missing; compile again")
             return Target(path.resolve(), space, manifest.defaults, manifest.scripts, None, ())
         tree = compile_tree(path, leave_out)
-        only_file = path.name if path.is_file() else None
         if not tree.compiled:
             return _hand_written(path)
-        warnings = (*tree.warnings, *(_annotated_siblings(tree) if only_file else ()))
-        return Target(
-            tree.root.resolve(), tree.space, tree.defaults, tree.scripts, tree, warnings, only_file
-        )
+        siblings = _annotated_siblings(tree) if tree.is_one_file else []
+        warnings = (*tree.warnings, *siblings)
+        root = tree.root.resolve()
+        return Target(root, tree.space, tree.defaults, tree.scripts, tree, warnings)
     except ProjectError as error:
         raise RunnerError(str(error)) from None
 
@@ -107,7 +114,7 @@ def _script(target: Target) -> str:
         return scripts[0].path
     candidates = ", ".join(script.path for script in guarded or scripts)
     if not candidates:
-        raise UsageError("no annotated script to run; say which with --script or --command")
+        raise UsageError("say which script to run with --script or --command")
     raise UsageError(f"several scripts could be run ({candidates}); say which with --script")
 
 
@@ -120,13 +127,21 @@ def _named_script(target: Target, script: str) -> str:
 
 
 def _hand_written(path: Path) -> Target:
-    """Code without annotations runs where it lies, by the search space file at its root."""
-    space = read_search_space(path) if path.is_dir() else None
+    """Code without annotations runs where it lies, by the search space file beside it."""
+    folder = path if path.is_dir() else path.parent
+    space = read_search_space(folder)
     if space is None:
         raise RunnerError(
-            f"{path}: nothing to tune: no annotations found, and no {SEARCH_SPACE} at its root"
+            f"{path}: nothing to tune: no annotations found, and no {SEARCH_SPACE} "
+            f"{'at its root' if path.is_dir() else 'beside it'}"
         )
-    return Target(path.resolve(), space, {}, (), None, ())
+    candidates = sorted(folder.glob("*.py")) if path.is_dir() else [path]
+    scripts = tuple(
+        Script(candidate.name, has_main_guard=False)
+        for candidate in candidates
+        if candidate.is_file() and (path.is_file() or _IMPORTS_NNI.search(candidate.read_bytes()))
+    )
+    return Target(folder.resolve(), space, None, scripts, None, ())
 
 
 def _annotated_siblings(tree: CompiledTree) -> list[Diagnostic]:
@@ -142,17 +157,6 @@ def _annotated_siblings(tree: CompiledTree) -> list[Diagnostic]:
             message = "its annotations have no effect here; run the folder to have them compiled"
             found.append(Diagnostic(str(path), 0, 0, message, is_error=False))
     return found
-
-
-def _link_siblings(source: Path, folder: Path, script: str) -> None:
-    """Links everything beside a lone script, so that what it imports and reads is found."""
-    for path in source.iterdir():
-        target = folder / path.name
-        if path.name == script or path.name == "__pycache__" or target.exists():
-            continue
-        if path.resolve() in folder.resolve().parents:
-            continue
-        target.symlink_to(path.resolve())
 
 
 def remove_tree(folder: Path) -> None:

@@ -42,11 +42,12 @@ class Reported:
 
 @dataclass(frozen=True)
 class Noted:
-    """A baseline told what value the script itself holds for a parameter."""
+    """A baseline told what value the script itself holds; not `is_known`: it holds several."""
 
     number: int
     key: str
     value: Value
+    is_known: bool
     time: float
 
 
@@ -147,7 +148,9 @@ def _after(trial: Trial | None, event: Event) -> Trial:
             return replace(known, reports=known.reports + 1)
         case Noted():
             known = _known(trial)
-            return replace(known, parameters={**known.parameters, event.key: event.value})
+            others = {key: item for key, item in known.parameters.items() if key != event.key}
+            own = {event.key: event.value} if event.is_known else {}
+            return replace(known, parameters={**others, **own})
         case Ended():
             return replace(
                 _known(trial), status=event.status, cause=event.cause, seconds=event.seconds

@@ -19,13 +19,11 @@ _STANDALONE = "STANDALONE"  # NNI's own word for a trial without an experiment
 
 
 class _Trial:
-    """The parameters and the channel of this process, opened when first needed."""
+    """What this process was given, read when first needed, and the way back."""
 
     def __init__(self) -> None:
         self._parameters: dict[str, Any] | None = None
-        self._results: int | None = None
-        self._bell: int | None = None
-        self._noted: set[str] = set()
+        self._noted: dict[str, Any] = {}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -34,42 +32,56 @@ class _Trial:
             self._parameters = _read_parameters()
         return self._parameters
 
-    def send(self, record: dict[str, Any]) -> None:
-        """Appends one line to the results; it is on disk when this returns."""
-        import json
-        import time
-
-        path = os.environ.get(RESULTS_FILE)
-        if path is None:
-            return
-        record["time"] = time.time()
-        line = json.dumps(record, default=_json_fallback).encode() + b"\n"
-        if self._results is None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._results = os.open(path, flags, 0o644)
-        written = os.write(self._results, line)
-        if written != len(line):
-            raise OSError(f"{path}: a result could not be written as a whole; is the disk full?")
-        self._ring()
-
     def note_original(self, key: str, value: Any) -> None:
-        """Tells the runner, once, what value the script itself holds."""
-        if key in self._noted or not in_experiment():
+        """Tells the runner what value the script itself holds, and if it holds several."""
+        if not in_experiment() or self._noted.get(key, self) is _SEVERAL:
             return
-        self._noted.add(key)
         plain = _scalar(value)
-        if isinstance(plain, (bool, int, float, str)) or plain is None:
-            self.send({"kind": "original", "key": key, "value": plain})
+        if key not in self._noted:
+            self._noted[key] = plain
+            if isinstance(plain, (bool, int, float, str)) or plain is None:
+                _send({"kind": "original", "key": key, "value": plain})
+        elif type(plain) is not type(self._noted[key]) or plain != self._noted[key]:
+            self._noted[key] = _SEVERAL
+            _send({"kind": "varies", "key": key, "value": None})
 
-    def _ring(self) -> None:
-        """Wakes the runner; if it is gone or busy, the result is in the file all the same."""
+
+_SEVERAL = object()
+
+
+def _send(record: dict[str, Any]) -> None:
+    """Appends one line to the results; it is on disk when this returns.
+
+    The file is opened anew each time: a script may close descriptors or fork as it likes.
+    """
+    import json
+    import time
+
+    path = os.environ.get(RESULTS_FILE)
+    if path is None:
+        return
+    record["time"] = time.time()
+    line = json.dumps(record, default=_json_fallback).encode() + b"\n"
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        written = os.write(file, line)
+    finally:
+        os.close(file)
+    if written != len(line):
+        raise OSError(f"{path}: a result could not be written as a whole; is the disk full?")
+    _ring()
+
+
+def _ring() -> None:
+    """Wakes the runner; if it is gone or busy, the result is in the file all the same."""
+    try:
+        bell = os.open(os.environ[BELL], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if self._bell is None:
-                flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
-                self._bell = os.open(os.environ[BELL], flags)
-            os.write(self._bell, b"!")
-        except (OSError, KeyError):
-            pass
+            os.write(bell, b"!")
+        finally:
+            os.close(bell)
+    except (OSError, KeyError):
+        pass
 
 
 def _read_parameters() -> dict[str, Any]:
@@ -128,7 +140,7 @@ def report_intermediate_result(metric: Any) -> None:
 
     A numpy or torch scalar counts as a number. Raises TypeError for anything else.
     """
-    _trial.send({"kind": "intermediate", "value": _metric("report_intermediate_result", metric)})
+    _send({"kind": "intermediate", "value": _metric("report_intermediate_result", metric)})
 
 
 def report_final_result(metric: Any) -> None:
@@ -136,7 +148,7 @@ def report_final_result(metric: Any) -> None:
 
     A numpy or torch scalar counts as a number. Raises TypeError for anything else.
     """
-    _trial.send({"kind": "final", "value": _metric("report_final_result", metric)})
+    _send({"kind": "final", "value": _metric("report_final_result", metric)})
 
 
 def get_experiment_id() -> str:

@@ -132,7 +132,7 @@ def test_a_compiled_folder_runs_where_it_lies(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_lone_script_finds_its_modules_and_its_data(lab: Lab) -> None:
-    """They are linked, not copied; a file the trial writes doesn't reach the source."""
+    """A file that the trial writes doesn't reach the source."""
     lab.write("helper.py", "VALUE = 3\n")
     lab.write("data/rows.csv", "7\n")
     script = lab.write(
@@ -146,7 +146,6 @@ def test_a_lone_script_finds_its_modules_and_its_data(lab: Lab) -> None:
     )
     done = lab.run("--maximize", "--trials", "1", "--json", target=script)
     assert json.loads(done.stdout)["best"]["value"] == 11
-    assert (lab.experiment() / "code" / "data").is_symlink()
     assert not (lab.source / "written.txt").exists()
 
 
@@ -320,7 +319,9 @@ def test_a_killed_runner_leaves_no_trial_behind(lab: Lab) -> None:
         ([], 2, "say --maximize or --minimize"),
         (["--maximize", "--trials", "0"], 2, "0 is not in the range"),
         (["--maximize", "--time", "soon"], 2, "expected a duration such as 90s, 30m or 1h30m"),
-        (["--maximize", "--tuner", "TPEE"], 1, "did you mean TPE?"),
+        (["--maximize", "--minimize"], 2, "say --maximize or --minimize"),
+        (["--maximize", "--tuner", "TPEE"], 2, "did you mean TPE?"),
+        (["--maximize", "--time", "9" * 20 + "d"], 2, "below ten years"),
         (["--maximize", "--script", "other.py"], 2, "--script other.py: no such file"),
         (["--maximize", "--script", "train.py", "--command", "x"], 2, "either --script or"),
         (["--maximize", "--command", "'unclosed"], 2, "No closing quotation"),
@@ -379,6 +380,17 @@ def test_a_hand_written_search_space(lab: Lab) -> None:
     assert sorted(trial["value"] for trial in report["trials"]) == [1, 2, 3]
     assert report["baseline"] is None
     assert report["best"]["intermediate_results"] == 3
+
+
+def test_a_hand_written_search_space_by_its_script(lab: Lab) -> None:
+    """The script is enough of a target, and found where it is the only one."""
+    script = lab.write(
+        "train.py", "import nni\nnni.report_final_result(nni.get_parameters()['x'])\n"
+    )
+    lab.write("search_space.json", '{"x": {"_type": "randint", "_value": [1, 4]}}')
+    for target in (script, lab.source):
+        done = lab.run("--maximize", "--trials", "2", target=target)
+        assert done.returncode == 0, done.stderr
 
 
 def test_nothing_to_tune(lab: Lab) -> None:
@@ -452,3 +464,93 @@ def test_much_output_and_many_reports(lab: Lab) -> None:
     )
     report = lab.json("--maximize", "--trials", "2", "--concurrency", "2")
     assert [trial["intermediate_results"] for trial in report["trials"]] == [3000, 3000]
+
+
+def test_several_own_values_are_none(lab: Lab) -> None:
+    """A baseline whose loop gives a target three values has no one value to tell the tuner."""
+    lab.write(
+        "train.py",
+        "for i in range(3):\n"
+        '    """@nni.variable(nni.uniform(0, 1), name=lr)"""\n    lr = 0.1 * i\n'
+        '"""@nni.report_final_result(lr)"""\n',
+    )
+    report = lab.json("--maximize", "--trials", "2")
+    assert report["baseline"]["parameters"] == {}
+    assert "lr         " in lab.run("--maximize", "--trials", "1").stdout
+
+
+def test_json_holds_no_number_that_json_lacks(lab: Lab) -> None:
+    """An own value may be infinite."""
+    lab.write(
+        "train.py",
+        '"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = float("inf")\n'
+        '"""@nni.report_final_result(1)"""\n',
+    )
+    done = lab.run("--maximize", "--trials", "2", "--json")
+    report = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
+    assert report["baseline"]["parameters"] == {"train/x/uniform": "inf"}
+
+
+def test_nohup_keeps_an_experiment_running(lab: Lab) -> None:
+    """A signal that is ignored when the runner starts stays ignored."""
+    words = command("nni-run", *lab.words("--minimize", "--trials", "30", "--json"))
+    process = subprocess.Popen(
+        ["nohup", *words],
+        env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 30
+    while not list(lab.experiments.glob("*/trials/1")):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    stdout, _ = process.communicate(timeout=60)
+    assert len(json.loads(stdout)["trials"]) == 30
+
+
+def test_messages_that_can_t_be_shown_cost_nothing(lab: Lab) -> None:
+    """A full disk under standard error is no reason to end an experiment."""
+    words = command("nni-run", *lab.words("--minimize", "--trials", "3", "--json"))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, env=clean_environment(), stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["trials"]) == 3
+
+
+def test_a_result_that_can_t_be_printed_is_told(lab: Lab) -> None:
+    """It is in the experiment's folder all the same."""
+    words = command("nni-run", *lab.words("--minimize", "--trials", "2"))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, env=clean_environment(), stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"it is in {lab.experiment()}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_experiment_that_can_t_go_on_shows_what_it_found(lab: Lab) -> None:
+    """Its folder vanishes, say."""
+    lab.write(
+        "train.py",
+        '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport os, shutil\n'
+        '"""@nni.report_final_result(x)"""\n'
+        'if os.environ["NNI_TRIAL_SEQ_ID"] == "1":\n'
+        '    shutil.rmtree(os.path.dirname(os.environ["NNI_OUTPUT_DIR"]))\n',
+    )
+    done = lab.run("--maximize", "--trials", "9", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert report["experiment"]["status"] == "failed"
+    assert "can't be written" in report["experiment"]["reason"]
+    assert report["best"]["value"] in (1, 2)
+
+
+def test_only_a_time_limit_is_no_trial_limit(lab: Lab) -> None:
+    """`--time` alone runs until the time is up."""
+    report = lab.json("--minimize", "--time", "4s")
+    assert report["experiment"]["reason"] == "time limit reached"
+    assert report["experiment"]["trial_limit"] is None
+    assert len(report["trials"]) > 20

@@ -39,7 +39,9 @@ def lives(draw: st.DrawFn) -> list[Event]:
         for _ in range(draw(st.integers(0, 3))):
             events.append(Reported(number, "intermediate", draw(VALUES), draw(TIMES)))
         if baseline:
-            events.append(Noted(number, draw(st.text()), draw(VALUES), draw(TIMES)))
+            events.append(
+                Noted(number, draw(st.text()), draw(VALUES), draw(st.booleans()), draw(TIMES))
+            )
         if draw(st.booleans()):
             events.append(Reported(number, "final", draw(VALUES), draw(TIMES)))
         if draw(st.booleans()):
@@ -77,6 +79,7 @@ def test_numbers_that_json_lacks_are_kept_as_text(tmp_path: Path) -> None:
     store = Store(tmp_path / "h.sqlite", create=True)
     store.record([Started(0, {}, False, 1.0), Reported(0, "final", {"default": float("nan")}, 2.0)])
     trial = store.history().trials[0]
+    store.close()
     assert trial.final == {"default": "nan"}
     assert trial.value is None
 
@@ -87,6 +90,7 @@ def test_description_round_trip(tmp_path: Path) -> None:
     store.describe({"a": [1, None], "b": "x"})
     store.describe({"a": 2})
     assert store.description() == {"a": 2, "b": "x"}
+    store.close()
 
 
 def test_what_is_no_history_is_refused_by_name(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_refuses_parameters_that_make_no_sense(
     if text is not None:
         path.write_text(text)
     done = run("nni-run", source, "--with", path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr
     assert done.stdout == ""
 
@@ -109,6 +109,41 @@ def test_a_command_runs_the_compiled_code(source: Path, tmp_path: Path) -> None:
     file = parameters(tmp_path, x=0.25)
     done = run("nni-run", source, "--with", file, "--command", "bash train.sh")
     assert done.stdout == "x is 0.25 a []\n"
+
+
+def test_the_script_s_own_value_may_lie_outside_the_space(source: Path, tmp_path: Path) -> None:
+    """The parameters of a baseline are a file like any other trial's."""
+    (source / "train.py").write_text(
+        '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 5\nprint(x)\n'
+        '"""@nni.report_final_result(x)"""\n'
+    )
+    assert run("nni-run", source, "--with", parameters(tmp_path, x=5)).stdout == "5\n"
+
+
+def test_options_of_an_experiment_are_refused(source: Path, tmp_path: Path) -> None:
+    """They would have no effect."""
+    file = parameters(tmp_path, x=0)
+    done = run("nni-run", source, "--with", file, "--minimize", "--trials", "3")
+    assert done.returncode == 2
+    assert "leave out --trials, --minimize" in done.stderr
+
+
+def test_sigterm_reaches_the_script(source: Path, tmp_path: Path) -> None:
+    """Nothing is left running."""
+    (source / "train.py").write_text(
+        '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport time, os\n'
+        'print(os.getpid(), flush=True); time.sleep(99)\n"""@nni.report_final_result(x)"""\n'
+    )
+    process = subprocess.Popen(
+        command("nni-run", source, "--with", parameters(tmp_path, x=2)),
+        env=clean_environment(), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    process.terminate()
+    assert process.wait(timeout=30) == 143
+    process.stdout.close()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_what_a_script_writes_beside_itself_is_kept(source: Path, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nni_runner.errors import RunnerError
 from nni_runner.launchers.launcher import Exited, Job, Notices, Rang
 
+_BINARIES = str(Path(sys.executable).parent)
 GRACE_S = 1.5  # from SIGTERM to SIGKILL
 
 
@@ -35,25 +37,35 @@ class LocalLauncher:
         self._notices = notices
         self._running: dict[int, _Running] = {}
         self._lock = threading.Lock()
-        self._folder = Path(tempfile.mkdtemp(prefix="nni-"))
-        bell = self._folder / "bell"
-        os.mkfifo(bell)
-        self._bell_path = str(bell)
-        self._bell = os.open(bell, os.O_RDWR | os.O_CLOEXEC)  # read-write: never at its end
         self._closing = False
-        self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="nni-"))
+            bell = self._folder / "bell"
+            os.mkfifo(bell)
+            self._bell_path = str(bell)
+            self._bell = os.open(bell, os.O_RDWR | os.O_CLOEXEC)  # read-write: never at its end
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise RunnerError(f"trials can't be started: {where}{error.strerror}") from None
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def start(self, job: Job) -> None:
         """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
-        environment = {**os.environ, **job.environment, "NNI_BELL": self._bell_path}
+        environment = {
+            **os.environ,
+            # The python and the packages of this process, whatever shell it was started from.
+            "PATH": os.pathsep.join([_BINARIES, os.environ.get("PATH", os.defpath)]),
+            **job.environment,
+            "NNI_BELL": self._bell_path,
+        }
         try:
             with (
                 (job.output / "stdout").open("wb") as stdout,
@@ -76,7 +88,14 @@ class LocalLauncher:
         with self._lock:
             self._running[job.number] = running
         self._tell_guard("+", process.pid)
-        threading.Thread(target=self._wait, args=(job.number, running), daemon=True).start()
+        waiter = threading.Thread(target=self._wait, args=(job.number, running), daemon=True)
+        try:
+            waiter.start()
+        except RuntimeError as error:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            del self._running[job.number]
+            self._notices.put(Exited(job.number, None, f"can't be watched: {error}"))
 
     def terminate(self, number: int) -> None:
         """Asks a trial and all its processes to end, and ends them after a grace period."""
