@@ -10,7 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from nni_annotate.space import Choice, LogUniform, QUniform, RandInt, SearchSpace, Uniform
+from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
+from nni_annotate.space import SearchSpace
 from nni_tuners import TUNERS, Tuner
 
 OBSERVATIONS = (100, 1000)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
+from nni_annotate.domains import Domain, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.sources import (
     MANIFEST,
@@ -20,7 +21,7 @@ from nni_annotate.sources import (
     may_hold_annotations,
     python_source,
 )
-from nni_annotate.space import Domain, Parameters, SearchSpace, identity
+from nni_annotate.space import Parameters, SearchSpace
 
 SEARCH_SPACE = "search_space.json"
 _COMPILED = b'__import__("nni_trial")'

@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from nni_annotate.space import Value
+from nni_annotate.domains import Value
 
 _LAYOUT = (
     cst.BaseParenthesizableWhitespace,

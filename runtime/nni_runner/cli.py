@@ -14,19 +14,19 @@ from typing import Any
 
 import click
 
-from nni_annotate.cli import count, show_diagnostics
+from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place, seconds
+from nni_runner.experiment import DEFAULT_FOLDER, Plan, make_place, seconds
+from nni_runner.failure import explain_failure
 from nni_runner.launchers.launcher import Interrupted, Notices
 from nni_runner.launchers.local import LocalLauncher
-from nni_runner.loop import Loop, last_lines
+from nni_runner.loop import Loop
 from nni_runner.once import read_parameters, run_once
 from nni_runner.progress import make_progress
 from nni_runner.report import Report
 from nni_runner.store import Store
 from nni_runner.target import Target, find_command, read_target
-from nni_runner.trial import Status
 from nni_tuners import Tuner, TunerError, find_tuner
 
 _OF_EXPERIMENTS = {
@@ -185,7 +185,7 @@ def run_experiment(
     report = Report(
         plan, place, str(path), target.space, loop.history, outcome, time.monotonic() - begun
     )
-    _explain_failure(report, place)
+    explain_failure(report.history, place)
     return report
 
 
@@ -209,29 +209,6 @@ def _notify(notices: Notices, number: int) -> Any:
         notices.put(Interrupted(received))
 
     return signal.signal(number, handler)
-
-
-def _explain_failure(report: Report, place: Place) -> None:
-    """Shows the last words of a trial where not one succeeded."""
-    failed = report.history.with_status(Status.FAILED)
-    if report.best is not None or not failed:
-        return
-    last = failed[-1]
-    lines = last_lines(place.output(last.number) / "stderr")
-    click.echo(
-        f"{count(len(failed), 'trial')} failed and none succeeded. Trial {last.number}: "
-        f"{last.cause}",
-        err=True,
-    )
-    if last.cause == "no final result":
-        click.echo(
-            'Report one at the end of the script: """@nni.report_final_result(VALUE)""" '
-            "(or nni.report_final_result(VALUE))",
-            err=True,
-        )
-    if lines:
-        click.echo(f"The end of {place.output(last.number) / 'stderr'}:", err=True)
-        click.echo("\n".join(f"    {line}" for line in lines), err=True)
 
 
 def _find_tuner(name: str) -> type[Tuner]:

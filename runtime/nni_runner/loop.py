@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import queue
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, No
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
 from nni_runner.trial import Ended, Event, History, Reported, Started, Status, Trial
+from nni_runner.verdict import verdict
 from nni_tuners import NoMoreTrialError, Tuner, TunerError
 
 # So many failures and not one success, and the script itself is taken to be broken. The baseline
@@ -206,7 +206,7 @@ class Loop:
         slot = self._slots.pop(number)
         if slot.results.close():
             self.tell(f"trial {number} ended in the middle of a report, which is lost")
-        status, cause = _verdict(self.history.trials[number], code, problem, slot.canceled)
+        status, cause = verdict(self.history.trials[number], code, problem, slot.canceled)
         seconds = time.monotonic() - slot.begun
         self._record([Ended(number, status, cause, seconds, time.time())])
         trial = self.history.trials[number]
@@ -260,51 +260,3 @@ class Loop:
 
 def _cannot_write(error: OSError, place: Path) -> RunnerError:
     return RunnerError(f"{error.filename or place}: can't be written: {error.strerror}")
-
-
-def _verdict(
-    trial: Trial, code: int | None, problem: str, canceled: tuple[Status, str] | None
-) -> tuple[Status, str]:
-    """The status that a trial's end gives it, and the cause in words."""
-    if canceled is not None:
-        if trial.value is None:
-            return canceled
-        return Status.SUCCEEDED, f"{canceled[1]}, after its final result"
-    if code is None:
-        return Status.FAILED, problem
-    if code < 0:
-        return Status.FAILED, f"killed by signal {_signal_name(-code)}"
-    if code > 0:
-        return Status.FAILED, f"exit code {code}"
-    if trial.final is None:
-        return Status.FAILED, "no final result"
-    if trial.value is None:
-        return Status.FAILED, f"the final result is no finite number: {_cut(trial.final)}"
-    return Status.SUCCEEDED, ""
-
-
-def _signal_name(number: int) -> str:
-    import signal
-
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
-
-
-def _cut(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def last_lines(path: Path, count: int = 15, most: int = 8192) -> list[str]:
-    """The last lines of a file that may be huge and hold anything, fit for a terminal."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - most))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    lines = [line.rpartition("\r")[2] for line in text.splitlines() if line.strip()]
-    return ["".join(c if c.isprintable() or c == "\t" else "?" for c in x) for x in lines[-count:]]

@@ -13,8 +13,9 @@ from types import FrameType
 
 import click
 
+from nni_annotate.domains import Value, identity
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, SearchSpace, Value, identity, short_names
+from nni_annotate.space import Parameters, SearchSpace, short_names
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.results import ResultsFile
 from nni_runner.target import Target, remove_tree

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from nni_annotate.space import SearchSpace, Value, short_names
+from nni_annotate.domains import Value
+from nni_annotate.space import SearchSpace, short_names
 from nni_runner.experiment import Place, Plan
 from nni_runner.loop import Outcome
 from nni_runner.progress import clock

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from nni_annotate.space import Parameters, Value
+from nni_annotate.domains import Value
+from nni_annotate.space import Parameters
 
 
 class Status(str, Enum):

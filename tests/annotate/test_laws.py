@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import nni_trial
 from nni_annotate.compile import CompiledModule, compile_module
-from nni_annotate.space import Choice, identity
+from nni_annotate.domains import Choice, identity
 
 # An option's source, and the value it has; `seen` logs that it was evaluated.
 OPTIONS = [

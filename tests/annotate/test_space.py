@@ -12,22 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nni_annotate import domains as domains_module
 from nni_annotate import space as space_module
-from nni_annotate.errors import SpaceError
-from nni_annotate.space import (
+from nni_annotate.domains import (
     TYPES,
     Choice,
     QNormal,
     QUniform,
     RandInt,
-    SearchSpace,
     Uniform,
     domain_from_json,
     domain_to_json,
     identity,
     quantised,
-    short_names,
 )
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import SearchSpace, short_names
 
 FINITE = st.floats(-1e6, 1e6)
 POSITIVE = st.floats(1e-6, 1e6)
@@ -59,7 +59,8 @@ def test_every_type_is_tried() -> None:
 
 def test_the_examples_in_the_docstrings() -> None:
     """What the module shows is what it does."""
-    assert doctest.testmod(space_module).failed == 0
+    for module in (domains_module, space_module):
+        assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -136,7 +137,7 @@ def test_refuses_what_is_no_domain(entry: object, message: str) -> None:
     ],
 )
 def test_canonical_gives_the_domain_s_own_type(
-    domain: space_module.Domain, value: object, expected: object
+    domain: domains_module.Domain, value: object, expected: object
 ) -> None:
     """Values from a file are taken as the domain means them."""
     found = domain.canonical(value)
@@ -158,7 +159,7 @@ def test_canonical_gives_the_domain_s_own_type(
         (Choice((1, 2)), "(1"),
     ],
 )
-def test_refuses_values_outside(domain: space_module.Domain, value: object) -> None:
+def test_refuses_values_outside(domain: domains_module.Domain, value: object) -> None:
     """And says which key they were for."""
     with pytest.raises(SpaceError, match=r"^k: expected"):
         SearchSpace({"k": domain}).canonical({"k": value})

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nni_annotate.space import (
+from nni_annotate.domains import (
     Choice,
     Domain,
     LogNormal,
@@ -25,9 +25,9 @@ from nni_annotate.space import (
     Quantised,
     QUniform,
     RandInt,
-    SearchSpace,
     Uniform,
 )
+from nni_annotate.space import SearchSpace
 from nni_tuners.encode import Code, count_values, numbers_of, quantile_of, value_at
 
 MIDDLES = [(step + 0.5) / 7000 for step in range(7000)]

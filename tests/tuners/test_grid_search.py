@@ -10,18 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nni_annotate.space import (
+from nni_annotate.domains import (
     Choice,
     Domain,
     LogUniform,
     Normal,
-    Parameters,
     QNormal,
     QUniform,
     RandInt,
-    SearchSpace,
     Uniform,
 )
+from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import GridSearchTuner, NoMoreTrialError, TunerError
 from nni_tuners.grid_search import bisection, coarse_to_fine
 

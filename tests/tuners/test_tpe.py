@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nni_annotate.space import (
-    Choice,
-    LogUniform,
-    Parameters,
-    QUniform,
-    RandInt,
-    SearchSpace,
-    Uniform,
-)
+from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
+from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import RandomTuner, TPETuner, Tuner, TunerError
 from nni_tuners.tpe import improvement_weights, latin_hypercube
 

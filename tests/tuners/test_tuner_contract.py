@@ -12,22 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nni_annotate.errors import SpaceError
-from nni_annotate.space import (
+from nni_annotate.domains import (
     Choice,
     Domain,
     LogNormal,
     LogUniform,
     Normal,
-    Parameters,
     QLogNormal,
     QLogUniform,
     QNormal,
     QUniform,
     RandInt,
-    SearchSpace,
     Uniform,
 )
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import TUNERS, Tuner, TunerError
 
 DOMAINS: dict[str, Domain] = {

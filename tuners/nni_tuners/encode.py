@@ -18,25 +18,24 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nni_annotate.space import (
+from nni_annotate.domains import (
     Choice,
     Domain,
     LogNormal,
     LogUniform,
     Normal,
-    Parameters,
     QLogNormal,
     QLogUniform,
     QNormal,
     Quantised,
     QUniform,
     RandInt,
-    SearchSpace,
     Uniform,
     Value,
     identity,
     quantised,
 )
+from nni_annotate.space import Parameters, SearchSpace
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bounded: TypeAlias = Uniform | LogUniform | QUniform | QLogUniform

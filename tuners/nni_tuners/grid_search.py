@@ -7,14 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nni_annotate.space import (
-    Choice,
-    Domain,
-    LogNormal,
-    Normal,
-    QLogNormal,
-    QNormal,
-)
+from nni_annotate.domains import Choice, Domain, LogNormal, Normal, QLogNormal, QNormal
 from nni_tuners.encode import Floats, count_values, numbers_of, quantile_of, value_at
 from nni_tuners.errors import NoMoreTrialError, TunerError
 from nni_tuners.history import key_of

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from nni_annotate.domains import Value, show
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, SearchSpace, Value, show
+from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners.encode import Code, Floats
 from nni_tuners.errors import NoMoreTrialError, TunerError
 from nni_tuners.history import History

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from nni_annotate.domains import Choice
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import Annotation, AnnotationError, take_name
 from nni_annotate.rules.rule import (
@@ -18,7 +19,6 @@ from nni_annotate.rules.rule import (
     option_text,
     pick,
 )
-from nni_annotate.space import Choice
 from nni_annotate.syntax import first_line, one_line, operand, shape
 
 _BODIES = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})

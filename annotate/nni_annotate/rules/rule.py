@@ -8,8 +8,8 @@ from typing import Protocol
 
 import libcst as cst
 
+from nni_annotate.domains import Domain, Value
 from nni_annotate.grammar import Annotation, AnnotationError, did_you_mean
-from nni_annotate.space import Domain, Value
 from nni_annotate.syntax import one_line, quoted
 
 # Compiled code reaches the trial API by an expression, not by an import statement: no line has to

@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from nni_annotate.domains import TYPES, Choice, Domain, RandInt, Value, make_domain
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import (
     Annotation,
@@ -25,7 +26,6 @@ from nni_annotate.rules.rule import (
     option_text,
     pick,
 )
-from nni_annotate.space import TYPES, Choice, Domain, RandInt, Value, make_domain
 from nni_annotate.syntax import (
     NotAConstant,
     constant,

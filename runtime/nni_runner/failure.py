@@ -1,0 +1,48 @@
+"""Why not one trial succeeded, in the last one's own words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from nni_annotate.cli import count
+from nni_runner.experiment import Place
+from nni_runner.trial import History, Status
+
+
+def explain_failure(history: History, place: Place) -> None:
+    """Shows the last words of a trial where not one succeeded."""
+    failed = history.with_status(Status.FAILED)
+    if history.with_status(Status.SUCCEEDED) or not failed:
+        return
+    last = failed[-1]
+    lines = last_lines(place.output(last.number) / "stderr")
+    click.echo(
+        f"{count(len(failed), 'trial')} failed and none succeeded. Trial {last.number}: "
+        f"{last.cause}",
+        err=True,
+    )
+    if last.cause == "no final result":
+        click.echo(
+            'Report one at the end of the script: """@nni.report_final_result(VALUE)""" '
+            "(or nni.report_final_result(VALUE))",
+            err=True,
+        )
+    if lines:
+        click.echo(f"The end of {place.output(last.number) / 'stderr'}:", err=True)
+        click.echo("\n".join(f"    {line}" for line in lines), err=True)
+
+
+def last_lines(path: Path, count: int = 15, most: int = 8192) -> list[str]:
+    """The last lines of a file that may be huge and hold anything, fit for a terminal."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines = [line.rpartition("\r")[2] for line in text.splitlines() if line.strip()]
+    return ["".join(c if c.isprintable() or c == "\t" else "?" for c in x) for x in lines[-count:]]
