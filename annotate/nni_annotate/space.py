@@ -94,6 +94,7 @@ def _text(value: Value) -> str:
 def short_names(space: SearchSpace) -> dict[str, str]:
     """Key -> the name a person knows the parameter by: unambiguous, else the key itself.
 
+    >>> from nni_annotate.domains import Uniform
     >>> space = SearchSpace({"a/lr/uniform": Uniform(0, 1), "k": Uniform(0, 1)})
     >>> short_names(space)
     {'a/lr/uniform': 'lr', 'k': 'k'}

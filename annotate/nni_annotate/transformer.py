@@ -31,6 +31,7 @@ from nni_annotate.rules.rule import (
     Rewrite,
     SourceFile,
     UnsupportedRule,
+    option_text,
 )
 from nni_annotate.syntax import code, one_line
 from nni_annotate.visitors import Rewriter, StringFinder, Unindented
@@ -247,10 +248,7 @@ class Transformer(cst.CSTTransformer):
         before = annotation.text.source[: annotation.text.source_offset(0)].count("\n")
         after = newlines - before - inside.count("\n")
         if after < 0 or annotation.call.args[0].star:
-            inside, before, after = code(argument.value), 0, newlines
-            if "\n" in inside and inside.count("\n") != newlines:
-                inside = one_line(argument.value)
-            after -= inside.count("\n")
+            inside, before, after = option_text(argument.value), 0, newlines
         text = f"{self._lines_of(before)}{inside}{self._lines_of(after)}".replace("\r\n", "\n")
         guard = f"{TRIAL_API}.in_experiment() and {TRIAL_API}.{name}"
         call = self._parse(f"{guard}({text})".replace("\n", self._tree.default_newline))

@@ -45,7 +45,7 @@ class EagerTensor:
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes this process a trial with two parameters; the file of its results."""
-    (tmp_path / "given.json").write_text('{"lr": 0.1, "k": "a"}')
+    (tmp_path / "given.json").write_text('{"lr": 1, "k": "a"}')
     monkeypatch.setenv(nni_trial.PARAMETERS_FILE, str(tmp_path / "given.json"))
     monkeypatch.setenv(nni_trial.RESULTS_FILE, str(tmp_path / "results.jsonl"))
     monkeypatch.setenv("NNI_EXP_ID", "abc")
@@ -75,8 +75,8 @@ def test_outside_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_inside_an_experiment(results: Path) -> None:
     """Parameters are the tuner's, ids the experiment's."""
-    assert nni.get_next_parameter() == nni.get_parameters() == {"lr": 0.1, "k": "a"}
-    assert nni.get_current_parameter() == {"lr": 0.1, "k": "a"}
+    assert nni.get_next_parameter() == nni.get_parameters() == {"lr": 1, "k": "a"}
+    assert nni.get_current_parameter() == {"lr": 1, "k": "a"}
     assert nni.get_current_parameter("k") == "a"
     assert (nni.get_experiment_id(), nni.get_trial_id()) == ("abc", "abc-7")
     assert nni.get_sequence_id() == 7
@@ -144,7 +144,9 @@ def test_chosen_by_type_and_value(results: Path) -> None:
     assert results is not None
     assert nni_trial.chose("k", "a")
     assert not nni_trial.chose("k", "b")
-    assert not nni_trial.chose("lr", 1)
+    assert nni_trial.chose("lr", 1)
+    assert not nni_trial.chose("lr", True)
+    assert not nni_trial.chose("lr", 1.0)
     assert not nni_trial.chose("unknown", None)
 
 

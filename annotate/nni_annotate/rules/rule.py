@@ -106,8 +106,11 @@ def no_keyword(argument: cst.Arg, kind: str, known: tuple[str, ...] = ()) -> Non
 
 
 def option_text(option: cst.BaseExpression) -> str:
-    """The text that names an option in the search space. Raises AnnotationError."""
+    """An expression on one line, as it names an option in the search space.
+
+    Raises AnnotationError.
+    """
     text = one_line(option)
     if "\n" in text:
-        raise AnnotationError("an f-string of several lines can't be an option", option)
+        raise AnnotationError("an f-string of several lines can't stand in an annotation", option)
     return text
