@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nni_trial import (
     get_current_parameter,
     get_experiment_id,
@@ -14,6 +12,10 @@ from nni_trial import (
     report_intermediate_result,
 )
 from nni_trial import get_next_parameter as _get_next_parameter
+
+TYPE_CHECKING = False  # as typing's own, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "get_current_parameter",

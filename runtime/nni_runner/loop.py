@@ -150,9 +150,7 @@ class Loop:
             "NNI_PARAMETERS_FILE": str(given_file),
             "NNI_RESULTS_FILE": str(results),
         }
-        self.launcher.start(
-            Job(number, self.command, self.code, output, results, parameters, environment)
-        )
+        self.launcher.start(Job(number, self.command, self.code, output, environment))
 
     def _wait(self) -> None:
         """Takes in the next notice, or acts on the time limit."""

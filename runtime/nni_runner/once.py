@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace, short_names
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.results import ResultsFile
-from nni_runner.target import Target, remove_tree
+from nni_runner.target import Target
 from nni_runner.trial import Reported
 
 
@@ -80,7 +81,7 @@ def run_once(
     if target.tree is not None and _listing(code) != before:
         click.echo(f"what was written beside the compiled code is kept in {code}", err=True)
     else:
-        remove_tree(work)
+        shutil.rmtree(work, ignore_errors=True)
     return exit_code
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nni_annotate.diagnostics import CompileError, Diagnostic
+from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.output import place_tree, read_manifest
 from nni_annotate.project import (
     SEARCH_SPACE,
@@ -157,11 +156,3 @@ def _annotated_siblings(tree: CompiledTree) -> list[Diagnostic]:
             message = "its annotations have no effect here; run the folder to have them compiled"
             found.append(Diagnostic(str(path), 0, 0, message, is_error=False))
     return found
-
-
-def remove_tree(folder: Path) -> None:
-    """Removes a folder that `put` wrote."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-__all__ = ["CompileError", "Target", "find_command", "read_target", "remove_tree"]

@@ -8,7 +8,10 @@ bell, a named pipe, only makes it look sooner. Without a runner every call is wi
 from __future__ import annotations
 
 import os
-from typing import Any
+
+TYPE_CHECKING = False  # as typing's own, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from typing import Any
 
 # The runner sets these; see nni_runner.launchers.
 PARAMETERS_FILE = "NNI_PARAMETERS_FILE"

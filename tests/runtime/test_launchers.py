@@ -30,10 +30,7 @@ class Bench:
         """Starts a Python script as a trial; its output folder."""
         output = self.folder / str(number)
         output.mkdir()
-        job = Job(
-            number, (sys.executable, "-c", script), self.folder, output,
-            output / "results", {}, environment,
-        )  # fmt: skip
+        job = Job(number, (sys.executable, "-c", script), self.folder, output, environment)
         self.launcher.start(job)
         return output
 
@@ -91,7 +88,7 @@ def test_tells_by_which_signal_a_trial_ended(bench: Bench) -> None:
 def test_what_cannot_be_started_is_a_notice(bench: Bench) -> None:
     """Never an exception: the experiment goes on."""
     (bench.folder / "0").mkdir()
-    job = Job(0, ("/nowhere/at all",), bench.folder, bench.folder / "0", bench.folder / "r", {})
+    job = Job(0, ("/nowhere/at all",), bench.folder, bench.folder / "0")
     bench.launcher.start(job)
     notice = bench.exited()
     assert notice.code is None
@@ -104,9 +101,7 @@ def test_words_of_a_command_are_passed_on_as_they_are(bench: Bench) -> None:
     words = ("a b", "$HOME", "; echo", "'q'", "ü", "line\nbreak", "-x", "")
     script = "import sys, json; print(json.dumps(sys.argv[1:]))"
     output = bench.folder / "0"
-    bench.launcher.start(
-        Job(0, (sys.executable, "-c", script, *words), bench.folder, output, output / "r", {})
-    )
+    bench.launcher.start(Job(0, (sys.executable, "-c", script, *words), bench.folder, output))
     assert bench.exited().code == 0
     import json
 

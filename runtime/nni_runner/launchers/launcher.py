@@ -7,22 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nni_annotate.space import Parameters
-
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to run: its command and folders, and what the process finds in its environment.
+    """One trial to run: its command, the folder to run it in, and one for what it prints.
 
-    `results` is the file that the trial appends its results to.
+    `environment` is what its process finds beside what this one has.
     """
 
     number: int
     command: tuple[str, ...]
     folder: Path
     output: Path
-    results: Path
-    parameters: Parameters
     environment: dict[str, str] = field(default_factory=dict)
 
 
