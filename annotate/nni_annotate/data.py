@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -31,18 +32,23 @@ class Budget:
 
 
 def bring(source: Path, target: Path, budget: Budget) -> None:
-    """Brings a file or a folder; one of very many files is linked as a whole. Raises OSError."""
+    """Brings a file or a folder; one of very many files is linked as a whole.
+
+    What can't be read is linked too: whether that matters only the script can tell. What vanishes
+    meanwhile is left out. Raises OSError.
+    """
     if source.resolve() == budget.leave_out:
         return
-    if source.is_symlink():
+    if source.is_symlink() or not os.access(source, os.R_OK):
         target.symlink_to(source.resolve())
     elif source.is_dir():
         _bring_folder(source, target, budget)
     elif source.is_file():
-        if budget.takes(source.stat().st_size):
-            shutil.copy2(source, target)
-        else:
-            target.symlink_to(source.resolve())
+        with contextlib.suppress(FileNotFoundError):
+            if budget.takes(source.stat().st_size):
+                shutil.copy2(source, target)
+            else:
+                target.symlink_to(source.resolve())
 
 
 def _bring_folder(source: Path, target: Path, budget: Budget) -> None:
@@ -58,8 +64,11 @@ def _bring_folder(source: Path, target: Path, budget: Budget) -> None:
 
 
 def _has_many(folder: Path) -> bool:
-    """Whether more files lie below a folder than are worth bringing one by one."""
-    return any(number >= MOST_FILES for number, _ in enumerate(_files(folder)))
+    """Whether more files lie below a folder than are worth bringing one by one, or nobody knows."""
+    try:
+        return any(number >= MOST_FILES for number, _ in enumerate(_files(folder)))
+    except OSError:
+        return True
 
 
 def _files(folder: Path) -> Iterator[str]:

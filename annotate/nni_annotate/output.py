@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -44,20 +45,20 @@ class Manifest:
 def write_tree(tree: CompiledTree, out: Path) -> None:
     """Writes the compiled tree into a folder: new, empty, or written by this function before.
 
-    Everything that the compiler doesn't change is copied. The tree is written beside the folder
-    first, so on an error nothing in it has changed. Raises ProjectError.
+    Everything that the compiler doesn't change is copied. The tree is written as a whole first and
+    then moved to its place, so on an error nothing has changed. Raises ProjectError.
     """
     check_output(tree.root, out)
     old = read_manifest(out)
     old_files = set(old.files) if old is not None else set()
+    is_new = not out.exists()
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".nni-annotate-", dir=out.parent) as folder:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".nni-annotate-", dir=out) as folder:
             stage = Path(folder)
             _fill(tree, stage, _copy)
             new_files = {*tree.compiled, *tree.carried, *_own_files(tree)}
             _check_free(out, new_files, old_files)
-            out.mkdir(exist_ok=True)
             for path in sorted(old_files - new_files, reverse=True):
                 _remove(out, path)
             for path in tree.folders:
@@ -66,6 +67,9 @@ def write_tree(tree: CompiledTree, out: Path) -> None:
                 (out / path).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(stage / path, out / path)  # noqa: PTH105 - paths of any bytes
     except OSError as error:
+        if is_new:
+            with contextlib.suppress(OSError):
+                out.rmdir()
         raise _cannot(error, out) from None
 
 
@@ -139,11 +143,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         scripts = tuple(Script(item["path"], item["main_guard"]) for item in data["scripts"])
         files = tuple(path for path in data["files"] if _is_inside(path))
         return Manifest(scripts, data["defaults"], files)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProjectError(
-            f"{path}: can't be read ({error}); delete it and compile again"
+            f"{path}: can't be read ({error}); delete the folder and compile again"
         ) from None
 
 
