@@ -554,3 +554,18 @@ def test_only_a_time_limit_is_no_trial_limit(lab: Lab) -> None:
     assert report["experiment"]["reason"] == "time limit reached"
     assert report["experiment"]["trial_limit"] is None
     assert len(report["trials"]) > 20
+
+
+def test_microsoft_s_package_in_the_same_environment_is_refused(lab: Lab, tmp_path: Path) -> None:
+    """Both provide the module nni; which of the two a trial would get is anybody's guess."""
+    folder = tmp_path / "packages" / "nni-2.10.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: nni\nVersion: 2.10\n")
+    environment = clean_environment()
+    environment["PYTHONPATH"] += f":{tmp_path / 'packages'}"
+    done = subprocess.run(
+        command("nni-run", *lab.words("--minimize")),
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Microsoft's nni 2.10 is installed" in done.stderr
