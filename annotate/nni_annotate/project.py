@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.domains import Domain, identity
+from nni_annotate.domains import TYPES, Domain, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.sources import (
     MANIFEST,
@@ -26,7 +26,10 @@ from nni_annotate.space import Parameters, SearchSpace
 SEARCH_SPACE = "search_space.json"
 _COMPILED = b'__import__("nni_trial")'
 _FINAL = b"report_final_result"
-_ASKS = re.compile(rb"\bget_(?:next_)?parameters?\s*\(")
+_ASKS = frozenset({"get_next_parameter", "get_next_parameters", "get_parameters"})
+_CALLS = re.compile(
+    rb"\bnni\s*\.\s*(?:get_|choice|function_choice|randint|q?(?:log)?(?:uniform|normal))"
+)
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,13 @@ class _Work:
         shown = self._shown(path)
         if content is None:
             self._note_link(full, shown)
+            self._note_notebook(full, shown)
             self.carried.append(path)
             return
         self.reports = self.reports or _FINAL in content
         self.diagnostics.extend(look_alikes(content, shown))
-        self.asks.extend(_direct_asks(content, shown))
+        for name, diagnostic in _direct_calls(content, shown):
+            (self.asks if name in _ASKS else self.diagnostics).append(diagnostic)
         if _COMPILED in content:
             message = "this file is compiled already; compile the source that it was made from"
             self.diagnostics.append(Diagnostic(shown, 0, 0, message))
@@ -156,6 +161,12 @@ class _Work:
         full = self.source if self.listing.is_one_file else self.source / path
         return str(full)
 
+    def _note_notebook(self, full: Path, shown: str) -> None:
+        """Warns of annotations in a notebook."""
+        if full.suffix == ".ipynb" and full.is_file() and b"@nni." in full.read_bytes():
+            message = "annotations in notebooks are not supported yet; they have no effect"
+            self.diagnostics.append(Diagnostic(shown, 0, 0, message, is_error=False))
+
     def _note_link(self, full: Path, shown: str) -> None:
         """Warns of an annotated file that only a link out of the tree leads to."""
         if not full.is_symlink() or not full.is_file():
@@ -178,30 +189,41 @@ def read_search_space(folder: Path) -> SearchSpace | None:
         raise ProjectError(f"{path}: {error}") from None
 
 
-def _direct_asks(content: bytes, path: str) -> Iterator[Diagnostic]:
-    """Errors, should the tree be annotated, for calls that ask the tuner for parameters."""
-    if b"nni" not in content or not _ASKS.search(content):
+def _direct_calls(content: bytes, path: str) -> Iterator[tuple[str, Diagnostic]]:
+    """Calls of nni in code, in a file that imports it: the name, and what is wrong with it."""
+    if b"nni" not in content or not _CALLS.search(content):
         return
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    if not any(
+        isinstance(node, ast.Import) and any(name.name == "nni" for name in node.names)
+        for node in nodes
+    ):
+        return
+    for node in nodes:
         match node:
-            case ast.Call(
-                func=ast.Attribute(
-                    value=ast.Name(id="nni"),
-                    attr="get_next_parameter" | "get_next_parameters" | "get_parameters" as name,
-                )
-            ):
-                message = (
-                    f"nni.{name}() in a tree with annotations: a program uses one way or the "
-                    "other; annotate, or write a search space file and use the API"
-                )
-                text = content.split(b"\n")[node.lineno - 1].decode("utf-8", "replace")
-                yield Diagnostic(path, node.lineno, node.col_offset + 1, message, 1, text)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="nni"), attr=name)):
+                message = _objection(name)
             case _:
-                pass
+                continue
+        if message is not None:
+            text = content.split(b"\n")[node.lineno - 1].decode("utf-8", "replace").rstrip("\r")
+            width = len(f"nni.{name}")
+            yield name, Diagnostic(path, node.lineno, node.col_offset + 1, message, width, text)
+
+
+def _objection(name: str) -> str | None:
+    if name in _ASKS:
+        return (
+            f"nni.{name}() in a tree with annotations: a program uses one way or the other; "
+            "annotate, or write a search space file and use the API"
+        )
+    if name in TYPES or name == "function_choice":
+        return f"nni.{name}(...) in code is not supported yet; write it as an annotation"
+    return None
 
 
 def _tree_warnings(source: str, annotated: bool, reports: bool) -> Iterator[Diagnostic]:

@@ -208,10 +208,22 @@ class Loop:
         seconds = time.monotonic() - slot.begun
         self._record([Ended(number, status, cause, seconds, time.time())])
         trial = self.history.trials[number]
-        if trial.is_baseline:  # it may have told more of the script's own values
+        if trial.is_baseline:
             with contextlib.suppress(OSError):
-                self._write_parameters(number, trial.parameters)
+                self._write_parameters(number, self._rerunnable(trial.parameters))
         self._tell_tuner(trial)
+
+    def _rerunnable(self, own: Parameters) -> Parameters:
+        """The script's own values but for those that could not be given to it: left out, they hold.
+
+        A value that its text tells is known for its own; one that running it told has to lie in
+        the space.
+        """
+        return {
+            key: value
+            for key, value in own.items()
+            if key in self.defaults or SearchSpace({key: self.space[key]}).contains({key: value})
+        }
 
     def _write_parameters(self, number: int, parameters: Parameters) -> None:
         text = json.dumps(parameters, indent=4) + "\n"

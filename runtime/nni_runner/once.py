@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from nni_annotate.domains import Value, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace, short_names
 from nni_runner.errors import RunnerError, UsageError
+from nni_runner.launchers.local import trial_environment
 from nni_runner.results import ResultsFile
 from nni_runner.target import Target
 from nni_runner.trial import Reported
@@ -61,11 +61,12 @@ def run_once(
     before = _listing(code)
     (work / "parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
     results = ResultsFile(0, work / "results.jsonl")
-    environment = {
-        **os.environ,
-        "NNI_PARAMETERS_FILE": str(work / "parameters.json"),
-        "NNI_RESULTS_FILE": str(work / "results.jsonl"),
-    }
+    environment = trial_environment(
+        {
+            "NNI_PARAMETERS_FILE": str(work / "parameters.json"),
+            "NNI_RESULTS_FILE": str(work / "results.jsonl"),
+        }
+    )
     folder = code
     if is_script:
         python, script, *arguments = words

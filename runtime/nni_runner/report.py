@@ -44,8 +44,7 @@ class Report:
             return None
         assert self.best.value is not None
         assert baseline.value is not None
-        difference = self.best.value - baseline.value
-        return difference if self.plan.maximize else -difference
+        return abs(self.best.value - baseline.value)  # the best is never worse
 
     def to_json(self) -> dict[str, Any]:
         """The documented object (docs/nni-run.md); every number in it is finite."""

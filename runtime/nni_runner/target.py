@@ -145,14 +145,22 @@ def _hand_written(path: Path) -> Target:
 
 def _annotated_siblings(tree: CompiledTree) -> list[Diagnostic]:
     """Warnings of annotated files that a lone script imports: they are not compiled with it."""
-    found = []
-    imported = {
+    names = {
         name.decode("utf-8", "replace")
         for content in tree.compiled.values()
-        for name in re.findall(rb"^\s*(?:import|from)\s+(\w+)", content, re.MULTILINE)
+        for name in re.findall(rb"^\s*(?:import|from)\s+([\w.]+)", content, re.MULTILINE)
     }
-    for path in sorted(tree.root / f"{name}.py" for name in imported):
-        if path.is_file() and b"@nni." in path.read_bytes():
+    found = []
+    for path in sorted({path for name in names for path in _homes(tree.root, name)}):
+        if b"@nni." in path.read_bytes():
             message = "its annotations have no effect here; run the folder to have them compiled"
             found.append(Diagnostic(str(path), 0, 0, message, is_error=False))
     return found
+
+
+def _homes(root: Path, name: str) -> list[Path]:
+    """The files below the root that importing a dotted name would run."""
+    parts = [part for part in name.split(".") if part]
+    stems = [root.joinpath(*parts[: end + 1]) for end in range(len(parts))]
+    homes = [path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py")]
+    return [path for path in homes if path.is_file()]

@@ -332,6 +332,27 @@ def test_annotations_and_the_api_in_one_tree(source: Path) -> None:
     assert "other.py:2:10: error: nni.get_next_parameter() in a tree with" in done.stderr
 
 
+def test_calls_of_types_in_code_are_refused(source: Path) -> None:
+    """They would fail in every trial; another object called nni is left alone."""
+    (source / "other.py").write_text("import nni\nk = nni.choice(2, 3, name='k')\n")
+    done = run("nni-annotate", ".", "--emit-search-space", cwd=source)
+    assert done.returncode == 1
+    assert "other.py:2:5: error: nni.choice(...) in code is not supported yet" in done.stderr
+    (source / "other.py").write_text("from mine import nni\nk = nni.choice(2, 3)\n")
+    assert run("nni-annotate", ".", "--emit-search-space", cwd=source).returncode == 0
+
+
+def test_annotations_in_notebooks_are_warned_of(source: Path) -> None:
+    """They are carried over as they are."""
+    cell = {"cell_type": "code", "source": ['"""@nni.variable(nni.choice(1, 2), name=x)"""']}
+    (source / "book.ipynb").write_text(json.dumps({"cells": [cell]}))
+    done = run("nni-annotate", ".", "--emit-search-space", cwd=source)
+    assert (done.returncode, "book.ipynb: warning: annotations in notebooks" in done.stderr) == (
+        0,
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -569,3 +569,44 @@ def test_microsoft_s_package_in_the_same_environment_is_refused(lab: Lab, tmp_pa
     )  # fmt: skip
     assert done.returncode == 1
     assert "Microsoft's nni 2.10 is installed" in done.stderr
+
+
+def test_the_parameters_of_a_baseline_run_again(lab: Lab) -> None:
+    """What lies outside the space is left out of them, and so keeps the script's own value."""
+    lab.write(
+        "train.py",
+        '"""@nni.variable(nni.choice(16, 32), name=b)"""\nb = int("100")\n'
+        '"""@nni.variable(nni.uniform(0, 1), name=c)"""\nc = float("inf")\n'
+        '"""@nni.variable(nni.uniform(0, 1), name=d)"""\nd = float("0.5")\n'
+        '"""@nni.report_final_result(b)"""\nprint(b, c, d)\n',
+    )
+    report = lab.json("--maximize", "--trials", "2")
+    assert report["best"]["number"] == 0
+    file = Path(report["best"]["output"], "parameters.json")
+    assert json.loads(file.read_text()) == {"train/d/uniform": 0.5}
+    assert run("nni-run", lab.source, "--with", file).stdout == "100 inf 0.5\n"
+
+
+def test_a_string_is_not_the_option_that_it_spells(lab: Lab) -> None:
+    """`act = "relu"` is no choice of relu: the grid is to try it all the same."""
+    lab.write(
+        "train.py",
+        "def relu(): return 1\ndef tanh(): return 2\n"
+        '"""@nni.variable(nni.choice(relu, tanh), name=act)"""\nact = "relu"\n'
+        '"""@nni.report_final_result(5 if act == "relu" else act())"""\n',
+    )
+    report = lab.json("--maximize", "--tuner", "GridSearch")
+    assert sorted(trial["value"] for trial in report["trials"]) == [1, 2, 5]
+    assert report["baseline"]["parameters"] == {}
+
+
+def test_a_lone_script_s_annotated_modules_are_warned_of(lab: Lab) -> None:
+    """Whatever way it imports them."""
+    annotated = '"""@nni.variable(nni.choice(3, 4), name=h)"""\nh = 3\n'
+    lab.write("lib/__init__.py", "")
+    lab.write("lib/net.py", annotated)
+    lab.write("net2.py", annotated)
+    script = lab.write("lone.py", f"from lib.net import h\nimport net2\n{TRAIN}")
+    done = lab.run("--minimize", "--trials", "1", target=script)
+    for name in ("lib/net.py", "net2.py"):
+        assert f"{name}: warning: its annotations have no effect here" in done.stderr

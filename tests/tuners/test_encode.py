@@ -91,7 +91,8 @@ def test_a_value_is_in_its_domain_and_in_its_type(domain: Domain, quantile: floa
 
 @given(continuous, quantiles, quantiles)
 def test_values_ascend_with_their_quantiles(domain: Domain, one: float, other: float) -> None:
-    assert value_at(domain, min(one, other)) <= value_at(domain, max(one, other))
+    low, high = value_at(domain, min(one, other)), value_at(domain, max(one, other))
+    assert low <= high or low == pytest.approx(high, rel=1e-12)  # exp and log round
 
 
 @given(continuous, st.floats(1e-9, 1 - 1e-9))

@@ -90,18 +90,15 @@ class Variable:
             for index, option in enumerate(self.options)
             if index != original
         ]
+        assert isinstance(self.domain, Choice)
+        default: tuple[Value] | None
         if original is not None:
-            assert isinstance(self.domain, Choice)
-            default: tuple[Value] | None = (self.domain.options[original],)
+            default = (self.domain.options[original],)
         else:
             default = constant(value)
-        noted = original is not None or default is not None
-
-        def rewrite(source: str) -> str:
-            kept = parenthesised(value, source)
-            return pick(picks, kept if noted else f"{TRIAL_API}.original({key}, {kept})")
-
-        return rewrite, default
+            if default is not None and default[0] in self.domain.options:
+                default = None  # a string that spells an option's code is not that option
+        return lambda source: pick(picks, parenthesised(value, source)), default
 
     def _label(self, index: int) -> str:
         """The code of the value by which the tuner names an option."""

@@ -59,13 +59,7 @@ class LocalLauncher:
 
     def start(self, job: Job) -> None:
         """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
-        environment = {
-            **os.environ,
-            # The python and the packages of this process, whatever shell it was started from.
-            "PATH": os.pathsep.join([_BINARIES, os.environ.get("PATH", os.defpath)]),
-            **job.environment,
-            "NNI_BELL": self._bell_path,
-        }
+        environment = trial_environment({**job.environment, "NNI_BELL": self._bell_path})
         try:
             with (
                 (job.output / "stdout").open("wb") as stdout,
@@ -149,6 +143,15 @@ class LocalLauncher:
                 self._guard.stdin.flush()
         except (OSError, ValueError):
             pass  # without its guard an experiment runs all the same
+
+
+def trial_environment(own: dict[str, str]) -> dict[str, str]:
+    """What the process of a script finds: this one's environment and what is its own.
+
+    `python` is the one that runs here, with its packages, whatever shell it was started from.
+    """
+    path = os.pathsep.join([_BINARIES, os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, **own}
 
 
 def _end(running: _Running, grace: float) -> None:
