@@ -8,6 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No example fails for being slow on a busy machine, and a machine's verdict is the same each time.
+settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize=os.environ.get("CI") is not None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"

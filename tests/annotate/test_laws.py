@@ -260,7 +260,7 @@ def compiled_or_none(program: Program) -> CompiledModule | None:
 
 
 @given(programs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_identity_lines_and_bytes(program: Program) -> None:
     """Laws 1, 3, 4 and 6: without an experiment nothing differs, outside annotations not a byte."""
     compiled = compiled_or_none(program)
@@ -287,7 +287,7 @@ def statement_lines(source: bytes | str) -> list[int]:
 
 
 @given(programs(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_effect(program: Program, data: st.DataObject) -> None:
     """Law 2: a target has exactly the chosen value, and only the chosen option is evaluated."""
     compiled = compiled_or_none(program)
@@ -325,7 +325,6 @@ def same(one: object, other: object) -> bool:
     ),
     st.data(),
 )
-@settings(deadline=None)
 def test_literal_options_keep_value_and_type(options: list[Any], data: st.DataObject) -> None:
     """Any JSON scalar written as an option arrives as itself, through the search space's JSON."""
     finite = [option for option in options if option not in (float("inf"), float("-inf"))]
