@@ -191,6 +191,10 @@ class Transformer(cst.CSTTransformer):
                 raise AnnotationError(reason, annotation.call.func)
             case EditRule(read):
                 edit = read(annotation, self._file)
+                if edit.doubt is not None and edit.doubt.node is not None:
+                    span = annotation.span(edit.doubt.node)
+                    doubt = Problem(statement.value, str(edit.doubt), span, is_error=False)
+                    self._problems.append(doubt)
                 self._pending.append(_Pending(statement, annotation, edit))
                 return [statement]
             case CallRule(read):

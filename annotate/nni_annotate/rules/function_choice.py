@@ -32,6 +32,7 @@ class FunctionChoice:
     name: str
     calls: tuple[cst.BaseExpression, ...]
     domain: Choice
+    doubt: AnnotationError | None = None
 
     def key(self, statement: cst.CSTNode) -> str:  # noqa: ARG002 - the name is always given
         """The key in the search space."""

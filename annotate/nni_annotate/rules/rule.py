@@ -53,6 +53,11 @@ class Edit(Protocol):
         """What the tuner chooses from."""
         ...
 
+    @property
+    def doubt(self) -> AnnotationError | None:
+        """What may not be what was meant, said as a warning."""
+        ...
+
     def key(self, statement: cst.CSTNode) -> str:
         """The parameter's key in the search space. Raises AnnotationError."""
         ...

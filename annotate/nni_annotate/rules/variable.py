@@ -48,6 +48,15 @@ class Variable:
     domain: Domain
     options: tuple[cst.BaseExpression, ...]
 
+    @property
+    def doubt(self) -> AnnotationError | None:
+        """A single option that is a list was hardly meant as one."""
+        if len(self.options) != 1 or not isinstance(self.options[0], (cst.List, cst.Tuple)):
+            return None
+        text = one_line(self.options[0])
+        message = f"the only option is {text}; did you mean its elements? write choice(*{text})"
+        return AnnotationError(message, self.options[0])
+
     def key(self, statement: cst.CSTNode) -> str:
         """The key in the search space."""
         return f"{self.file.module}/{one_line(self._target(statement))}/{self.domain.type}"
@@ -172,9 +181,7 @@ def _choice(call: cst.Call) -> tuple[Choice, tuple[cst.BaseExpression, ...]]:
     arguments = spread(call)
     for argument in arguments:
         no_keyword(argument, "choice")
-        if _type_name(argument.value) in TYPES:
-            message = "a choice with a nested type is not supported yet"
-            raise AnnotationError(message, argument.value)
+        _refuse_nested(argument.value)
     options = tuple(argument.value for argument in arguments)
     labels = [
         value[0] if (value := scalar(option)) is not None else option_text(option)
@@ -185,6 +192,13 @@ def _choice(call: cst.Call) -> tuple[Choice, tuple[cst.BaseExpression, ...]]:
     except SpaceError as error:
         place = call if error.argument is None else options[error.argument]
         raise AnnotationError(str(error), place) from None
+
+
+def _refuse_nested(node: cst.CSTNode) -> None:
+    if isinstance(node, cst.Call) and _type_name(node) in TYPES:
+        raise AnnotationError("a choice with a nested type is not supported yet", node)
+    for child in node.children:
+        _refuse_nested(child)
 
 
 def _numeric(type_name: str, call: cst.Call) -> Domain:
