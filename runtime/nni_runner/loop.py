@@ -7,6 +7,7 @@ import json
 import math
 import queue
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,9 +86,18 @@ class Loop:
                 self._wait()
         except (RunnerError, TunerError) as error:
             return Outcome("failed", str(error))
+        except Exception as error:  # noqa: BLE001 - a tuner's, say: kept, told, and nothing is lost
+            return Outcome("failed", self._kept(error))
         finally:
             self.launcher.close()
             self._abandon()
+
+    def _kept(self, error: Exception) -> str:
+        """Writes down where an unforeseen error came from; what to say of it."""
+        file = self.place.folder / "error.txt"
+        with contextlib.suppress(OSError):
+            file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        return f"unforeseen {type(error).__name__}: {error} (see {file})"
 
     def _fill_slots(self) -> None:
         while len(self._slots) < self.plan.concurrency and self._may_start():
