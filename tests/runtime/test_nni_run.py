@@ -252,6 +252,12 @@ HANG = (
 )
 
 
+def hear_signals() -> None:
+    """As in a terminal: tests may run under nohup or in the background, which ignore some."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start_hanging(lab: Lab) -> tuple[subprocess.Popen[str], list[int]]:
     """An experiment whose first trial is done and whose next two hang, and the pids of those."""
     lab.write("train.py", HANG)
@@ -262,6 +268,7 @@ def start_hanging(lab: Lab) -> tuple[subprocess.Popen[str], list[int]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_signals,
     )
     pids: list[int] = []
     end = time.monotonic() + 30
