@@ -10,13 +10,8 @@ import libcst as cst
 
 from nni_annotate.deep import with_deep_stack
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.grammar import (
-    MARK,
-)
-from nni_annotate.rules.rule import (
-    TRIAL_API,
-    SourceFile,
-)
+from nni_annotate.grammar import MARK
+from nni_annotate.rules.rule import SourceFile
 from nni_annotate.syntax import shape
 from nni_annotate.transformer import Parameter, Transformer
 
@@ -42,9 +37,6 @@ def compile_module(source: bytes, module: str, path: str) -> CompiledModule:
 
     Raises CompileError with every problem of the file.
     """
-    if TRIAL_API.encode() in source:
-        message = "this file is compiled already; compile the source that it was made from"
-        raise CompileError([Diagnostic(path, 0, 0, message)])
     try:
         return with_deep_stack(lambda: _compile(source, module, path))
     except cst.ParserSyntaxError as error:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -56,7 +55,7 @@ def write_tree(tree: CompiledTree, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".nni-annotate-", dir=out) as folder:
             stage = Path(folder)
-            _fill(tree, stage, _copy)
+            _fill(tree, stage)
             new_files = {*tree.compiled, *tree.carried, *_own_files(tree)}
             _check_free(out, new_files, old_files)
             for path in sorted(old_files - new_files, reverse=True):
@@ -82,27 +81,33 @@ def place_tree(tree: CompiledTree, out: Path, leave_out: Path) -> None:
     of it. Raises ProjectError.
     """
     budget = Budget(leave_out.resolve())
+    place = _place_one_file if tree.is_one_file else _place_folder
     try:
         out.mkdir(parents=True)
-        if tree.is_one_file:
-            _fill(replace(tree, carried=(), folders=()), out, _copy)
-            taken = {out / path for path in (*tree.compiled, *_own_files(tree))}
-            for entry in sorted(tree.root.iterdir()):
-                if out / entry.name not in taken and entry.name not in LEFT_OUT:
-                    bring(entry, out / entry.name, budget)
-            return
-        code = {*tree.compiled, *(path for path in tree.carried if is_python(tree.root / path))}
-        code_folders = {parent for path in code for parent in PurePosixPath(path).parents}
-        data = {_outermost(path, code_folders) for path in (*tree.carried, *tree.folders)} - code
-        data -= {str(folder) for folder in code_folders}
-        _fill(replace(tree, carried=tuple(code - tree.compiled.keys()), folders=()), out, _copy)
-        for path in sorted(data - set(_own_files(tree))):
-            if (tree.root / path).is_symlink():
-                _copy(tree, path, out / path)
-            else:
-                bring(tree.root / path, out / path, budget)
+        place(tree, out, budget)
     except OSError as error:
         raise _cannot(error, out) from None
+
+
+def _place_one_file(tree: CompiledTree, out: Path, budget: Budget) -> None:
+    _fill(replace(tree, carried=(), folders=()), out)
+    taken = {*tree.compiled, *_own_files(tree), *LEFT_OUT}
+    for entry in sorted(tree.root.iterdir()):
+        if entry.name not in taken:
+            bring(entry, out / entry.name, budget)
+
+
+def _place_folder(tree: CompiledTree, out: Path, budget: Budget) -> None:
+    code = {*tree.compiled, *(path for path in tree.carried if is_python(tree.root / path))}
+    code_folders = {parent for path in code for parent in PurePosixPath(path).parents}
+    data = {_outermost(path, code_folders) for path in (*tree.carried, *tree.folders)} - code
+    data -= {str(folder) for folder in code_folders}
+    _fill(replace(tree, carried=tuple(code - tree.compiled.keys()), folders=()), out)
+    for path in sorted(data - set(_own_files(tree))):
+        if (tree.root / path).is_symlink():
+            _copy(tree, path, out / path)
+        else:
+            bring(tree.root / path, out / path, budget)
 
 
 def _outermost(path: str, code_folders: set[PurePosixPath]) -> str:
@@ -157,9 +162,7 @@ def _own_files(tree: CompiledTree) -> tuple[str, ...]:
     return (MANIFEST,) if has_own_space else (MANIFEST, SEARCH_SPACE)
 
 
-def _fill(
-    tree: CompiledTree, folder: Path, carry: Callable[[CompiledTree, str, Path], None]
-) -> None:
+def _fill(tree: CompiledTree, folder: Path) -> None:
     """Writes the whole tree into an empty folder."""
     for path in tree.folders:
         (folder / path).mkdir(parents=True, exist_ok=True)
@@ -169,7 +172,7 @@ def _fill(
         (folder / path).write_bytes(content)
         shutil.copymode(tree.root / path, folder / path)
     for path in tree.carried:
-        carry(tree, path, folder / path)
+        _copy(tree, path, folder / path)
     files = tuple(sorted({*tree.compiled, *tree.carried, *_own_files(tree)}))
     texts = {
         MANIFEST: Manifest(tree.scripts, tree.defaults, files).to_text(),

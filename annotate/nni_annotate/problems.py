@@ -58,7 +58,8 @@ def placed(problems: Sequence[Problem], tree: cst.Module, path: str) -> list[Dia
             column = inside + max(text.find(written), 0)
         message = problem.message
         if problem.other is not None:
-            message = message.format(line=places[problem.other].start.line)
+            line = str(places[problem.other].start.line)
+            message = message.replace("{line}", line)
         width = max(len(source[begin:end].split("\n")[0]), 1)
         found.append(Diagnostic(path, number, column + 1, message, width, text, problem.is_error))
     return sorted(found)

@@ -22,9 +22,9 @@ from nni_annotate.sources import (
     python_source,
 )
 from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.trial_api import is_compiled
 
 SEARCH_SPACE = "search_space.json"
-_COMPILED = b'__import__("nni_trial")'
 _FINAL = b"report_final_result"
 _ASKS = frozenset({"get_next_parameter", "get_next_parameters", "get_parameters"})
 _CALLS = re.compile(
@@ -105,7 +105,7 @@ class _Work:
         self.diagnostics.extend(look_alikes(content, shown))
         for name, diagnostic in _direct_calls(content, shown):
             (self.asks if name in _ASKS else self.diagnostics).append(diagnostic)
-        if _COMPILED in content:
+        if is_compiled(content):
             message = "this file is compiled already; compile the source that it was made from"
             self.diagnostics.append(Diagnostic(shown, 0, 0, message))
         elif may_hold_annotations(content):

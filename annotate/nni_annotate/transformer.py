@@ -24,7 +24,6 @@ from nni_annotate.grammar import (
 from nni_annotate.problems import Problem, placed, positions
 from nni_annotate.rules import RULES
 from nni_annotate.rules.rule import (
-    TRIAL_API,
     CallRule,
     Edit,
     EditRule,
@@ -34,6 +33,7 @@ from nni_annotate.rules.rule import (
     option_text,
 )
 from nni_annotate.syntax import code, one_line
+from nni_annotate.trial_api import TRIAL_API
 from nni_annotate.visitors import Rewriter, StringFinder, Unindented
 
 _STATEMENT_PARTS = (

@@ -31,21 +31,11 @@ class Rewriter(cst.CSTTransformer):
 class Unindented(cst.CSTTransformer):
     """Keeps lines as they are: an annotation's text carries its indentation in itself."""
 
-    def leave_ParenthesizedWhitespace(  # noqa: N802
-        self,
-        original_node: cst.ParenthesizedWhitespace,  # noqa: ARG002
-        updated_node: cst.ParenthesizedWhitespace,
-    ) -> cst.ParenthesizedWhitespace:
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:  # noqa: ARG002
         """Takes away the block's indentation."""
-        return updated_node.with_changes(indent=False)
-
-    def leave_EmptyLine(  # noqa: N802
-        self,
-        original_node: cst.EmptyLine,  # noqa: ARG002
-        updated_node: cst.EmptyLine,
-    ) -> cst.EmptyLine:
-        """Takes away the block's indentation."""
-        return updated_node.with_changes(indent=False)
+        if isinstance(updated_node, (cst.ParenthesizedWhitespace, cst.EmptyLine)):
+            return updated_node.with_changes(indent=False)
+        return updated_node
 
 
 class StringFinder(cst.CSTVisitor):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nni_trial
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
@@ -157,8 +158,8 @@ class Loop:
             "NNI_OUTPUT_DIR": str(output),
             "NNI_SYS_DIR": str(output),
             "NNI_CODE_DIR": str(self.code),
-            "NNI_PARAMETERS_FILE": str(given_file),
-            "NNI_RESULTS_FILE": str(results),
+            nni_trial.PARAMETERS_FILE: str(given_file),
+            nni_trial.RESULTS_FILE: str(results),
         }
         self.launcher.start(Job(number, self.command, self.code, output, environment))
 

@@ -13,6 +13,7 @@ from types import FrameType
 
 import click
 
+import nni_trial
 from nni_annotate.domains import Value, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace, short_names
@@ -63,8 +64,8 @@ def run_once(
     results = ResultsFile(0, work / "results.jsonl")
     environment = trial_environment(
         {
-            "NNI_PARAMETERS_FILE": str(work / "parameters.json"),
-            "NNI_RESULTS_FILE": str(work / "results.jsonl"),
+            nni_trial.PARAMETERS_FILE: str(work / "parameters.json"),
+            nni_trial.RESULTS_FILE: str(work / "results.jsonl"),
         }
     )
     folder = code
@@ -74,6 +75,8 @@ def run_once(
     try:
         exit_code = _run(words, folder, environment)
     except OSError as error:
+        results.close()
+        shutil.rmtree(work, ignore_errors=True)
         raise RunnerError(f"{error.filename}: can't be started: {error.strerror}") from None
     finals = [e for e in results.read() if isinstance(e, Reported) and e.kind == "final"]
     results.close()

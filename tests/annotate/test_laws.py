@@ -10,7 +10,6 @@ import ast
 import io
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -368,4 +367,3 @@ def test_the_script_s_own_value_is_noted_where_only_running_tells_it() -> None:
 def test_this_process_is_no_trial() -> None:
     """The properties above would mean nothing inside somebody else's experiment."""
     assert not nni_trial.in_experiment()
-    assert sys.version_info >= (3, 10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -169,5 +168,4 @@ def test_close_ends_what_still_runs(bench: Bench) -> None:
     wait_for(lambda: (output / "stdout").read_text().endswith("\n"))
     bench.launcher.close()
     assert not is_alive(int((output / "stdout").read_text()))
-    assert os.getpid() > 0
     bench.launcher = LocalLauncher(bench.notices)

@@ -11,11 +11,7 @@ import libcst as cst
 from nni_annotate.domains import Domain, Value
 from nni_annotate.grammar import Annotation, AnnotationError, did_you_mean
 from nni_annotate.syntax import one_line, quoted
-
-# Compiled code reaches the trial API by an expression, not by an import statement: no line has to
-# make room, no name of the user's is touched (not even in a class body), and a module of the
-# user's own called nni stays what it was.
-TRIAL_API = '__import__("nni_trial")'
+from nni_annotate.trial_api import TRIAL_API
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from nni_annotate.grammar import (
     take_name,
 )
 from nni_annotate.rules.rule import (
-    TRIAL_API,
     Found,
     Rewrite,
     SourceFile,
@@ -37,6 +36,7 @@ from nni_annotate.syntax import (
     scalar,
     shape,
 )
+from nni_annotate.trial_api import TRIAL_API
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nni_trial
 from nni_runner.errors import RunnerError
 from nni_runner.launchers.launcher import Exited, Job, Notices, Rang
 
@@ -59,7 +60,7 @@ class LocalLauncher:
 
     def start(self, job: Job) -> None:
         """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
-        environment = trial_environment({**job.environment, "NNI_BELL": self._bell_path})
+        environment = trial_environment({**job.environment, nni_trial.BELL: self._bell_path})
         try:
             with (
                 (job.output / "stdout").open("wb") as stdout,
