@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.output import check_output, write_tree
-from nni_annotate.project import compile_tree
+from nni_annotate.errors import NniAnnotateError, SpaceError
+from nni_annotate.formats import FORMATS
 from nni_annotate.sources import ProjectError
+
+_Show = Callable[[tuple[Diagnostic, ...]], None]
+_TASKS = ("--emit-search-space", "--check", "-o OUT", "--diff", "--in-place")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,43 +35,145 @@ from nni_annotate.sources import ProjectError
     is_flag=True,
     help="Print the search space as JSON on standard output; write nothing.",
 )
+@click.option("--check", is_flag=True, help="Only check; print what is wrong on standard output.")
+@click.option(
+    "--apply",
+    "parameters",
+    metavar="PARAMS.json",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write these parameters into the annotated statements; see --diff, --in-place and -o.",
+)
+@click.option("--strip", is_flag=True, help="Take the annotations out; with --apply too.")
+@click.option("--diff", is_flag=True, help="With --apply or --strip: print a patch.")
+@click.option("--in-place", is_flag=True, help="With --apply or --strip: edit SRC itself.")
+@click.option("--script", "as_scripts", is_flag=True, help="Compile notebooks to Python scripts.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="How errors and warnings are written.",
+)
 @click.version_option(package_name="nni-annotate")
-def main(source: Path, out: Path | None, emit_search_space: bool) -> None:
+def main(
+    source: Path,
+    out: Path | None,
+    emit_search_space: bool,
+    check: bool,
+    parameters: Path | None,
+    strip: bool,
+    diff: bool,
+    in_place: bool,
+    as_scripts: bool,
+    format_: str,
+) -> None:
     """Compile the annotations in SRC, a folder (the current one by default) or a Python file.
 
-    Exit codes: 0 done, 1 errors in the source, 2 wrong usage.
+    Exit codes: 0 done (there may be warnings), 1 errors in the source, 2 wrong usage.
     """
-    if (out is None) != emit_search_space:
-        raise click.UsageError("say either -o OUT or --emit-search-space")
+    rewrites = parameters is not None or strip
+    given = (emit_search_space, check, out is not None, diff, in_place)
+    named = [task for task, is_given in zip(_TASKS, given, strict=True) if is_given]
+    allowed = _TASKS[2:] if rewrites else _TASKS[:3]
+    if len(named) != 1 or named[0] not in allowed:
+        option = "with --apply or --strip " if rewrites else ""
+        found = f", found {' and '.join(named)}" if named else ""
+        raise click.UsageError(f"{option}say one of {', '.join(allowed)}{found}")
+    to_stdout = check or (format_ != "text" and (in_place or out is not None))
+    show = partial(show_diagnostics, format_=format_, to_stdout=to_stdout)
     try:
-        if out is not None and source.exists():
-            check_output(source, out)
-        tree = compile_tree(source, leave_out=out)
-        show_diagnostics(tree.warnings)
-        if out is None:
-            click.echo(tree.space.to_text(), nl=False)
-            return
-        write_tree(tree, out)
+        if rewrites:
+            _rewrite(source, out, parameters, strip=strip, diff=diff, show=show)
+        elif out is not None:
+            _compile(source, out, as_scripts=as_scripts, show=show)
+        else:
+            _read(source, emit=emit_search_space, show=show)
     except CompileError as error:
-        show_diagnostics(error.diagnostics)
+        show(error.diagnostics)
         sys.exit(1)
-    except ProjectError as error:
+    except SpaceError as error:
+        click.echo(f"error: {parameters}: {error}", err=True)
+        sys.exit(1)
+    except NniAnnotateError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    click.echo(
-        f"{out}: {count(len(tree.space), 'parameter')} in {count(len(tree.compiled), 'file')} "
-        f"compiled, {count(len(tree.carried), 'other file')} carried over",
-        err=True,
-    )
 
 
-def show_diagnostics(diagnostics: tuple[Diagnostic, ...]) -> None:
-    """Prints diagnostics on standard error, errors counted at the end."""
-    for diagnostic in diagnostics:
-        click.echo(str(diagnostic), err=True)
+def show_diagnostics(
+    diagnostics: tuple[Diagnostic, ...], *, format_: str = "text", to_stdout: bool = False
+) -> None:
+    """Prints diagnostics, and how many errors there are."""
+    click.echo(FORMATS[format_](diagnostics), err=not to_stdout, nl=False)
     errors = sum(diagnostic.is_error for diagnostic in diagnostics)
-    if errors:
+    if errors and format_ == "text":
         click.echo(f"{count(errors, 'error')}; nothing was written", err=True)
+
+
+def _compile(source: Path, out: Path, *, as_scripts: bool, show: _Show) -> None:
+    from nni_annotate.output import check_output, find_unchanged, write_tree
+    from nni_annotate.project import compile_tree
+
+    if source.exists():
+        check_output(source, out)
+        same = find_unchanged(source, out, notebooks_as_scripts=as_scripts)
+        if same is not None:
+            show(same.warnings)
+            click.echo(f"{out}: unchanged, {_summary(same.parameters, same.compiled)}", err=True)
+            return
+    tree = compile_tree(source, out, notebooks_as_scripts=as_scripts)
+    show(tree.warnings)
+    write_tree(tree, out)
+    summary = _summary(len(tree.space), len(tree.compiled))
+    carried = count(len(tree.carried), "other file")
+    click.echo(f"{out}: {summary} compiled, {carried} carried over", err=True)
+
+
+def _read(source: Path, *, emit: bool, show: _Show) -> None:
+    from nni_annotate.project import compile_tree
+
+    tree = compile_tree(source)
+    show(tree.warnings)
+    if emit:
+        click.echo(tree.space.to_text(), nl=False)
+    else:
+        click.echo(f"{source}: {_summary(len(tree.space), len(tree.compiled))}, fine", err=True)
+
+
+def _rewrite(
+    source: Path, out: Path | None, parameters: Path | None, *, strip: bool, diff: bool, show: _Show
+) -> None:
+    from nni_annotate.rewrite import rewrite_tree, to_diff, write_anew, write_in_place
+
+    values = _read_parameters(parameters) if parameters is not None else {}
+    rewritten = rewrite_tree(source, values, strip=strip, leave_out=out)
+    show(rewritten.warnings)
+    if diff:
+        sys.stdout.buffer.write(to_diff(rewritten))
+        sys.stdout.buffer.flush()
+        return
+    if out is not None:
+        write_anew(rewritten, out)
+    else:
+        write_in_place(rewritten)
+    where = source if out is None else out
+    click.echo(f"{where}: {count(len(rewritten.files), 'file')} written anew", err=True)
+
+
+def _read_parameters(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"{path}: can't be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ProjectError(f"{path}: is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ProjectError(f"{path}: expected a JSON object of parameters")
+    return data
+
+
+def _summary(parameters: int, files: int) -> str:
+    return f"{count(parameters, 'parameter')} in {count(files, 'file')}"
 
 
 def count(number: int, noun: str) -> str:

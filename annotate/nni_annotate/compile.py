@@ -3,119 +3,259 @@
 from __future__ import annotations
 
 import ast
-import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import libcst as cst
 
 from nni_annotate.deep import with_deep_stack
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.grammar import MARK
+from nni_annotate.domains import Value, domain_to_json, identity
+from nni_annotate.errors import SpaceError
+from nni_annotate.lints import Unread, unreachable_reports, unread_values
+from nni_annotate.module import Module, Parameter
+from nni_annotate.notebook import NotebookError, read_notebook
+from nni_annotate.parse import parse
 from nni_annotate.rules.rule import SourceFile
+from nni_annotate.source import SourceText, newlines, read_source
+from nni_annotate.space import Parameters
 from nni_annotate.syntax import shape
-from nni_annotate.transformer import Parameter, Transformer
 
+_Result = TypeVar("_Result")
 _MAIN_GUARDS = [
     shape(cst.parse_expression(test))
     for test in ('__name__ == "__main__"', '"__main__" == __name__')
 ]
-_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What to know of a file beside its text.
+
+    `module` is its dotted name, `path` what diagnostics call it; `has_calls` says that calls of
+    nni's functions in it are to be looked for, `as_script` that a notebook is to become one.
+    """
+
+    module: str
+    path: str
+    is_notebook: bool = False
+    has_calls: bool = False
+    as_script: bool = False
 
 
 @dataclass(frozen=True)
 class CompiledModule:
-    """The compiled source of one file, its parameters in the order of the source, and warnings."""
+    """The compiled source of one file, its parameters in the order of the source, and warnings.
+
+    `places` are all places of the parameters, several of one that is shared; `is_annotated` is
+    False where nothing was found. `unread` are values that only other files may read.
+    """
 
     code: bytes
     parameters: tuple[Parameter, ...]
+    places: tuple[Parameter, ...]
     has_main_guard: bool
     warnings: tuple[Diagnostic, ...]
+    is_annotated: bool
+    unread: tuple[Unread, ...]
 
 
-def compile_module(source: bytes, module: str, path: str) -> CompiledModule:
-    """Compiles one file; `module` is its dotted name, `path` what diagnostics call it.
+@dataclass(frozen=True)
+class _File:
+    """The modules of a file, one or a notebook's cells, and how their texts become a file again."""
 
-    Raises CompileError with every problem of the file.
+    modules: tuple[Module, ...]
+    join: Callable[[Sequence[str]], bytes]
+
+
+def compile_module(content: bytes, kind: Kind) -> CompiledModule:
+    """Compiles one file. Raises CompileError with every problem of the file."""
+    return _carefully(lambda: _compiled(_read(content, kind), kind), content, kind.path)
+
+
+def write_module(content: bytes, kind: Kind, values: Parameters, *, strip: bool = False) -> bytes:
+    """The source with these values in its annotated statements, or stripped of annotations too.
+
+    Raises CompileError.
     """
-    try:
-        return with_deep_stack(lambda: _compile(source, module, path))
-    except cst.ParserSyntaxError as error:
-        raise CompileError([_syntax_error(error, source, path)]) from None
-    except (UnicodeDecodeError, SyntaxError) as error:
-        raise CompileError([_undecodable(error, source, path)]) from None
-    except RecursionError:
-        message = "an expression or a statement is nested too deeply to be compiled; split it"
-        raise CompileError([Diagnostic(path, 0, 0, message)]) from None
+
+    def work() -> bytes:
+        file = _read(content, kind)
+        _raise(_diagnostics(file, kind.path))
+        return file.join([module.written(values, strip=strip) for module in file.modules])
+
+    return _carefully(work, content, kind.path)
 
 
-def _compile(source: bytes, module: str, path: str) -> CompiledModule:
-    bom = _BOM if source.startswith(_BOM) else b""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's own, of escapes in the user's strings
-        return _compile_tree(cst.parse_module(source[len(bom) :]), source, bom, module, path)
+def _read(content: bytes, kind: Kind) -> _File:
+    """Parses a file and finds what is in it. Raises CompileError, RecursionError, SyntaxError."""
+    if kind.is_notebook:
+        return _read_notebook(content, kind)
+    source = read_source(content)
+    file = SourceFile(kind.module, source.encoding)
+    module = parse(source, source.text, file, kind.path, has_calls=kind.has_calls)
+    return _File((module,), lambda texts: source.to_bytes(texts[0]))
 
 
-def _compile_tree(
-    tree: cst.Module, source: bytes, bom: bytes, module: str, path: str
-) -> CompiledModule:
-    compiler = Transformer(tree, SourceFile(module, tree.encoding))
-    compiled = cst.ensure_type(tree.visit(compiler), cst.Module)
-    compiler.warn_of_unread(MARK, source)
-    diagnostics = compiler.diagnostics(path)
+def _read_notebook(content: bytes, kind: Kind) -> _File:
+    notebook = read_notebook(content)
+    modules: list[Module] = []
+    problems: list[Diagnostic] = []
+    line = 0
+    for cell in notebook.cells:
+        file = SourceFile(kind.module, first_line=line)
+        line += newlines(cell.source) + 1
+        source = SourceText(cell.source)
+        calls = kind.has_calls
+        try:
+            modules.append(
+                parse(source, cell.python, file, kind.path, cell=cell.number, has_calls=calls)
+            )
+        except CompileError as error:
+            if "@nni." in cell.source:  # else what is wrong with it is not this tool's matter
+                problems += error.diagnostics
+    _raise(problems)
+
+    def join(texts: Sequence[str]) -> bytes:
+        sources = {module.cell: text for module, text in zip(modules, texts, strict=True)}
+        return notebook.to_script(sources) if kind.as_script else notebook.with_sources(sources)
+
+    return _File(tuple(modules), join)
+
+
+def _diagnostics(file: _File, path: str) -> list[Diagnostic]:
+    return [found for module in file.modules for found in module.diagnostics(path)]
+
+
+def _compiled(file: _File, kind: Kind) -> CompiledModule:
+    path = kind.path
+    diagnostics = _diagnostics(file, path)
+    places = tuple(place for module in file.modules for place in module.parameters)
+    parameters, problems = merged(places, path)
+    _raise([*diagnostics, *problems])
+    compiled = file.join([module.compiled() for module in file.modules])
+    unread: list[Unread] = []
+    for module in file.modules:
+        tree = _check(module, path)
+        if tree is not None:
+            diagnostics += unreachable_reports(tree, module, path)
+            unread += unread_values(tree, module, path)
+    diagnostics += _outside(places, path)
+    diagnostics += [value.diagnostic for value in unread if not value.may_be_read_elsewhere]
+    return CompiledModule(
+        compiled,
+        parameters,
+        places,
+        any(_is_main_guard(line) for module in file.modules for line in module.tree.body),
+        tuple(sorted(diagnostics)),
+        any(module.is_annotated for module in file.modules),
+        tuple(value for value in unread if value.may_be_read_elsewhere),
+    )
+
+
+def merged(
+    places: Iterable[Parameter], path: str
+) -> tuple[tuple[Parameter, ...], list[Diagnostic]]:
+    """One parameter for every key, in order, and what is wrong with those that share one.
+
+    A shared parameter has a default where all its places agree on it.
+    """
+    known: dict[str, Parameter] = {}
+    problems = []
+    for place in places:
+        first = known.setdefault(place.key, place)
+        if first is place:
+            continue
+        if place.is_unnamed:
+            message = "two calls without a name stand on one line; give one of them a name="
+            problems.append(place.where.diagnostic(path, "NNI302", message, is_error=True))
+        elif _json(first) != _json(place):
+            message = (
+                f"{place.key} has other arguments than at {first.where}; give both the same, or "
+                "one another name"
+            )
+            problems.append(place.where.diagnostic(path, "NNI301", message, is_error=True))
+        elif _differ(first.default, place.default):
+            known[place.key] = replace(first, default=None)
+    return tuple(known.values()), problems
+
+
+def _raise(diagnostics: Sequence[Diagnostic]) -> None:
     if any(diagnostic.is_error for diagnostic in diagnostics):
         raise CompileError(diagnostics)
-    content = bom + compiled.bytes
-    invalid = _invalid(source, content, path)
-    if invalid is not None:
-        raise CompileError([invalid])
-    return CompiledModule(
-        content,
-        compiler.parameters(),
-        any(_is_main_guard(line) for line in tree.body),
-        tuple(diagnostics),
-    )
+
+
+def _carefully(work: Callable[[], _Result], content: bytes, path: str) -> _Result:
+    """Does the work with room for deep recursion; what goes wrong becomes a CompileError."""
+    try:
+        return with_deep_stack(work)
+    except NotebookError as error:
+        raise CompileError([Diagnostic(path, code="NNI408", message=str(error))]) from None
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise CompileError([_undecodable(error, content, path)]) from None
+    except RecursionError:
+        message = "an expression or a statement is nested too deeply to be compiled; split it"
+        raise CompileError([Diagnostic(path, code="NNI403", message=message)]) from None
 
 
 def _is_main_guard(line: cst.CSTNode) -> bool:
     return isinstance(line, cst.If) and shape(line.test) in _MAIN_GUARDS
 
 
-def _invalid(source: bytes, content: bytes, path: str) -> Diagnostic | None:
-    """What Python says of the compiled code, if it takes the source and not this."""
+def _check(module: Module, path: str) -> ast.Module | None:
+    """The compiled code's tree; None where this Python can't tell.
+
+    Raises CompileError where Python takes the source and not the compiled code.
+    """
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if module.cell else 0
     try:
-        compile(source, path, "exec", dont_inherit=True)
+        tree = ast.parse(module.compiled_python(), path)
+        compile(tree, path, "exec", flags, dont_inherit=True)
+        return tree
+    except (SyntaxError, ValueError) as error:
+        why, line = error.args[0], getattr(error, "lineno", None) or 0
+    except (RecursionError, MemoryError):
+        why, line = "", 0
+    try:
+        compile(module.python, path, "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # newer than the Python that runs here, or too deep for it
-    try:
-        compile(content, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 0
-        text = source.decode("utf-8", "replace").split("\n")[line - 1] if line else ""
-        message = f"with its annotation compiled, this is no valid Python: {error.args[0]}"
-        column = len(text) - len(text.lstrip()) + 1 if line else 0
-        return Diagnostic(path, line, column, message, len(text.strip()), text)
-    except (RecursionError, MemoryError):
-        return Diagnostic(path, 0, 0, "a choice has too many options that are no literals")
-    return None
+    if not why:
+        message = "a choice has too many options that are no literals"
+        raise CompileError([Diagnostic(path, module.cell, code="NNI403", message=message)])
+    message = f"with its annotation compiled, this is no valid Python: {why}"
+    text = module.source.line(line) if line else ""
+    column = len(text) - len(text.lstrip()) + 1 if line else 0
+    raise CompileError(
+        [Diagnostic(path, module.cell, line, column, "NNI407", message, len(text.strip()), text)]
+    )
 
 
-def _undecodable(error: Exception, source: bytes, path: str) -> Diagnostic:
+def _outside(places: Iterable[Parameter], path: str) -> Iterator[Diagnostic]:
+    """Warnings of values in the code that the tuner could never choose."""
+    for place in places:
+        if place.default is None:
+            continue
+        try:
+            place.domain.canonical(place.default[0])
+        except SpaceError as error:
+            message = f"the script's own value lies outside the search space: {error}"
+            yield place.where.diagnostic(path, "NNI505", message, is_error=False)
+
+
+def _json(parameter: Parameter) -> str:
+    return identity(domain_to_json(parameter.domain))
+
+
+def _differ(one: tuple[Value] | None, other: tuple[Value] | None) -> bool:
+    if one is None or other is None:
+        return one is not other
+    return identity(one[0]) != identity(other[0])
+
+
+def _undecodable(error: Exception, content: bytes, path: str) -> Diagnostic:
     """Where a file is not in the encoding that it says, or that Python takes it for."""
-    line = source[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 0
-    return Diagnostic(path, line, min(line, 1), f"this file can't be decoded: {error}")
-
-
-def _syntax_error(error: cst.ParserSyntaxError, source: bytes, path: str) -> Diagnostic:
-    """Where and why the file is no Python, in CPython's words where it agrees."""
-    line, column, why = error.raw_line, error.raw_column + 1, ""
-    try:
-        ast.parse(source)
-    except SyntaxError as found:
-        line, column = found.lineno or line, found.offset or column
-        why = f": {found.msg}"
-    except (ValueError, RecursionError, MemoryError):
-        pass
-    lines = source.decode("utf-8", "replace").lstrip("\ufeff").split("\n")
-    text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
-    message = f"this file is no valid Python, so its annotations can't be compiled{why}"
-    return Diagnostic(path, line, max(column, 1), message, 1, text)
+    line = content[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 0
+    message = f"this file can't be decoded: {error}"
+    return Diagnostic(path, 0, line, min(line, 1), "NNI402", message)

@@ -13,21 +13,25 @@ from nni_annotate.errors import NniAnnotateError
 class Diagnostic:
     """One problem; line and column count from 1, 0 where the file as a whole is meant.
 
-    `width` is how many characters of the line the problem spans.
+    `code` is one of `codes.TITLES`, `width` how many characters of the line the problem spans,
+    `cell` the number of the notebook's cell that the line is in, 0 in other files.
     """
 
     path: str
-    line: int
-    column: int
-    message: str
+    cell: int = 0
+    line: int = 0
+    column: int = 0
+    code: str = ""
+    message: str = ""
     width: int = 1
     source_line: str = ""
     is_error: bool = True
 
     def __str__(self) -> str:
         severity = "error" if self.is_error else "warning"
-        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-        head = f"{place}: {severity}: {self.message}"
+        place = f"{self.path}:cell {self.cell}" if self.cell else self.path
+        place = f"{place}:{self.line}:{self.column}" if self.line else place
+        head = f"{place}: {severity}[{self.code}]: {self.message}"
         if not self.source_line.strip():
             return head
         shown = "".join(

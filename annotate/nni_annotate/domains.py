@@ -1,276 +1,71 @@
-"""The ten domains that a parameter's value may come from, and their JSON form, which is NNI's."""
+"""The domains that a parameter's value may come from, and their JSON form, which is NNI's."""
 
 from __future__ import annotations
 
-import ast
-import json
-import math
-import sys
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
-from typing import Any, ClassVar, Union
+from dataclasses import astuple, fields
 
 from nni_annotate.errors import SpaceError
-
-Value = Any  # a JSON value: what a tuner hands to a trial for one parameter
-
-
-def identity(value: Value) -> str:
-    """The text that tells options apart, by type and value.
-
-    >>> identity(1), identity(1.0), identity(True), identity("1")
-    ('1', '1.0', 'true', '"1"')
-    """
-    return json.dumps(value, sort_keys=True)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _as_float(value: Value, expected: str) -> float:
-    if not _is_number(value):
-        raise SpaceError(f"expected {expected}, found {show(value)}")
-    return _finite(value, expected)
-
-
-def _finite(value: float, expected: str) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise SpaceError(f"expected {expected}, found a number that no float can hold")
-    return number
-
-
-def show(value: object) -> str:
-    """A value as a message shows it: its JSON where it has one, cut where it is long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        text = repr(value) if abs(sys.getsizeof(value)) < 4096 else type(value).__name__
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def round_to(value: float, q: float) -> float:
-    """`value` rounded to the nearest multiple of q, as NNI does it: round(value / q) * q."""
-    quotient = value / q
-    return round(quotient) * q if math.isfinite(quotient) else value  # floats are sparser than q
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of the options; an option is a JSON value, told apart by type and value."""
-
-    type: ClassVar[str] = "choice"
-    options: tuple[Value, ...]
-
-    def __post_init__(self) -> None:
-        if not self.options:
-            raise SpaceError("choice needs at least one option, found none")
-        seen: set[str] = set()
-        for position, option in enumerate(self.options):
-            if isinstance(option, Mapping) and "_name" in option:
-                raise SpaceError("nested choices are not supported yet", position)
-            if identity(option) in seen:
-                raise SpaceError(f"choice has the option {show(option)} twice", position)
-            seen.add(identity(option))
-
-    def canonical(self, value: Value) -> Value:
-        """The option that `value` names; NNI's own labels, such as "(-1)", are understood."""
-        by_identity = {identity(option): option for option in self.options}
-        if identity(value) in by_identity:
-            return by_identity[identity(value)]
-        if isinstance(value, str):
-            for option in self.options:
-                if _same_label(value, option):
-                    return option
-        options = ", ".join(show(option) for option in self.options)
-        raise SpaceError(f"expected one of {options}; found {show(value)}")
-
-
-@dataclass(frozen=True)
-class _Numeric:
-    """What the numeric domains share: their arguments are finite numbers, some above 0."""
-
-    type: ClassVar[str]
-    above_zero: ClassVar[tuple[str, ...]] = ()
-
-    def __post_init__(self) -> None:
-        for position, field in enumerate(fields(self)):
-            self._check_number(position, field.name)
-        for position, field in enumerate(fields(self)):
-            value = getattr(self, field.name)
-            if field.name in self.above_zero and value <= 0:
-                raise SpaceError(
-                    f"{self.type} needs {field.name} > 0, found {show(value)}", position
-                )
-
-    def _check_number(self, position: int, name: str) -> None:
-        value = getattr(self, name)
-        if not _is_number(value):
-            raise SpaceError(
-                f"{self.type} needs a number for {name}, found {show(value)}", position
-            )
-        try:
-            _finite(value, "")
-        except SpaceError:
-            message = f"{self.type} needs a finite number for {name}"
-            raise SpaceError(message, position) from None
-
-
-@dataclass(frozen=True)
-class _Interval(_Numeric):
-    """Between two bounds."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.low > self.high:
-            found = f"{show(self.low)} and {show(self.high)}"
-            raise SpaceError(f"{self.type} needs low <= high, found {found}", 1)
-
-    def canonical(self, value: Value) -> float:
-        """`value` as a float within the bounds."""
-        return _within(value, self.low, self.high)
-
-
-@dataclass(frozen=True)
-class _Bell(_Numeric):
-    """Around a mean, without bounds; `mu` and `sigma` may be those of the logarithm."""
-
-    above_zero: ClassVar[tuple[str, ...]] = ("sigma",)
-    mu: float
-    sigma: float
-
-
-@dataclass(frozen=True)
-class RandInt(_Numeric):
-    """An int, `lower` included, `upper` excluded."""
-
-    type: ClassVar[str] = "randint"
-    lower: int
-    upper: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for position, field in enumerate(fields(self)):
-            value = getattr(self, field.name)
-            if not isinstance(value, int):
-                message = f"randint needs an int for {field.name}, found {show(value)}"
-                raise SpaceError(message, position)
-        if self.lower >= self.upper:
-            found = f"{self.lower} and {self.upper}"
-            message = f"randint needs lower < upper (upper is excluded), found {found}"
-            raise SpaceError(message, 1)
-
-    def canonical(self, value: Value) -> int:
-        """`value` as an int within the bounds."""
-        expected = f"an int from {self.lower} to {self.upper - 1}"
-        number = _as_float(value, expected)
-        whole = value if isinstance(value, int) else int(number)
-        if whole != value or not self.lower <= whole < self.upper:
-            raise SpaceError(f"expected {expected}, found {show(value)}")
-        return whole
-
-
-@dataclass(frozen=True)
-class Uniform(_Interval):
-    """A float between `low` and `high`, every one as likely."""
-
-    type: ClassVar[str] = "uniform"
-
-
-@dataclass(frozen=True)
-class LogUniform(_Interval):
-    """exp(uniform(log low, log high)): a float, every order of magnitude as likely."""
-
-    type: ClassVar[str] = "loguniform"
-    above_zero: ClassVar[tuple[str, ...]] = ("low", "high")
-
-
-@dataclass(frozen=True)
-class QUniform(_Interval):
-    """clip(round(uniform(low, high) / q) * q, low, high); an int where all three are ints."""
-
-    type: ClassVar[str] = "quniform"
-    above_zero: ClassVar[tuple[str, ...]] = ("q",)
-    q: float
-
-    def canonical(self, value: Value) -> float:
-        """`value` within the bounds, in the domain's own type."""
-        return _typed(self, _within(value, self.low, self.high), value)
-
-
-@dataclass(frozen=True)
-class QLogUniform(_Interval):
-    """clip(round(loguniform(low, high) / q) * q, low, high); an int where all three are ints."""
-
-    type: ClassVar[str] = "qloguniform"
-    above_zero: ClassVar[tuple[str, ...]] = ("low", "high", "q")
-    q: float
-
-    def canonical(self, value: Value) -> float:
-        """`value` within the bounds, in the domain's own type."""
-        return _typed(self, _within(value, self.low, self.high), value)
-
-
-@dataclass(frozen=True)
-class Normal(_Bell):
-    """A normally distributed float."""
-
-    type: ClassVar[str] = "normal"
-
-    def canonical(self, value: Value) -> float:
-        """`value` as a float."""
-        return _as_float(value, "a number")
-
-
-@dataclass(frozen=True)
-class LogNormal(_Bell):
-    """exp(normal(mu, sigma)): mu and sigma are those of the logarithm."""
-
-    type: ClassVar[str] = "lognormal"
-
-    def canonical(self, value: Value) -> float:
-        """`value` as a float; never negative (an extreme draw may underflow to 0)."""
-        return _within(value, 0, sys.float_info.max)
-
-
-@dataclass(frozen=True)
-class QNormal(_Bell):
-    """round(normal(mu, sigma) / q) * q; an int where all three are ints."""
-
-    type: ClassVar[str] = "qnormal"
-    above_zero: ClassVar[tuple[str, ...]] = ("sigma", "q")
-    q: float
-
-    def canonical(self, value: Value) -> float:
-        """`value` in the domain's own type."""
-        return _typed(self, _as_float(value, "a number"), value)
-
-
-@dataclass(frozen=True)
-class QLogNormal(_Bell):
-    """round(lognormal(mu, sigma) / q) * q; an int where all three are ints."""
-
-    type: ClassVar[str] = "qlognormal"
-    above_zero: ClassVar[tuple[str, ...]] = ("sigma", "q")
-    q: float
-
-    def canonical(self, value: Value) -> float:
-        """`value` in the domain's own type; never negative."""
-        return _typed(self, _within(value, 0, sys.float_info.max), value)
-
-
-# typing.Union, since `X | Y` on classes is no valid isinstance argument for all that 3.10 reads.
-Quantised = Union[QUniform, QLogUniform, QNormal, QLogNormal]  # noqa: UP007
-Domain = Union[Choice, RandInt, Uniform, LogUniform, Normal, LogNormal, Quantised]  # noqa: UP007
-
-TYPES: dict[str, type[Domain]] = {
+from nni_annotate.hierarchy import (
+    Branch,
+    Choice,
+    Domain,
+    Layer,
+    MutableLayer,
+    Plain,
+    entries_of,
+    inside,
+    label_of,
+)
+from nni_annotate.numeric import (
+    LogNormal,
+    LogUniform,
+    Normal,
+    QLogNormal,
+    QLogUniform,
+    QNormal,
+    Quantised,
+    QUniform,
+    RandInt,
+    Uniform,
+    gives_ints,
+    quantised,
+    round_to,
+)
+from nni_annotate.values import Value, identity, show
+
+__all__ = [
+    "TYPES",
+    "Branch",
+    "Choice",
+    "Domain",
+    "Layer",
+    "LogNormal",
+    "LogUniform",
+    "MutableLayer",
+    "Normal",
+    "Plain",
+    "QLogNormal",
+    "QLogUniform",
+    "QNormal",
+    "QUniform",
+    "Quantised",
+    "RandInt",
+    "Uniform",
+    "Value",
+    "domain_from_json",
+    "domain_to_json",
+    "gives_ints",
+    "identity",
+    "label_of",
+    "make_domain",
+    "quantised",
+    "round_to",
+    "show",
+]
+
+# What `nni.TYPE(...)` may be; a mutable layer is no such call.
+TYPES: dict[str, type[Plain]] = {
     "choice": Choice,
     "randint": RandInt,
     "uniform": Uniform,
@@ -282,46 +77,7 @@ TYPES: dict[str, type[Domain]] = {
     "lognormal": LogNormal,
     "qlognormal": QLogNormal,
 }
-
-
-def gives_ints(domain: Quantised) -> bool:
-    """Whether a quantised domain's values are ints: all its arguments are."""
-    return all(isinstance(argument, int) for argument in astuple(domain))
-
-
-def quantised(domain: Quantised, value: float) -> float:
-    """`value` rounded to the domain's multiples of q, clipped to its bounds, in its type."""
-    snapped = round_to(value, domain.q)
-    if isinstance(domain, (QUniform, QLogUniform)):
-        snapped = min(max(snapped, domain.low), domain.high)
-    return int(snapped) if gives_ints(domain) else float(snapped)
-
-
-def _within(value: Value, low: float, high: float) -> float:
-    expected = f"a number from {show(low)} to {show(high)}"
-    number = _as_float(value, expected)
-    if not low <= number <= high:
-        raise SpaceError(f"expected {expected}, found {show(value)}")
-    return number
-
-
-def _typed(domain: Quantised, number: float, value: Value) -> float:
-    nearest = quantised(domain, number)
-    if abs(nearest - number) > 1e-9 * max(abs(number), domain.q):
-        raise SpaceError(f"expected a multiple of {show(domain.q)}, found {show(value)}")
-    return nearest if gives_ints(domain) else number
-
-
-def _same_label(label: str, option: Value) -> bool:
-    """Whether NNI 2 would have written `label`, in parentheses as it did, for this option."""
-    if not label.startswith("("):
-        return False
-    try:
-        wanted = ast.parse(label, mode="eval")
-        found = ast.parse(option if isinstance(option, str) else repr(option), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return ast.dump(wanted) == ast.dump(found)
+_LAYER = ("layer_choice", "optional_inputs", "optional_input_size")
 
 
 def domain_from_json(entry: object) -> Domain:
@@ -329,24 +85,64 @@ def domain_from_json(entry: object) -> Domain:
 
     Raises SpaceError.
     """
+    try:
+        return _domain(entry)
+    except RecursionError:
+        raise SpaceError("nested too deeply") from None
+
+
+def _domain(entry: object) -> Domain:
     if not isinstance(entry, Mapping) or "_type" not in entry or "_value" not in entry:
         raise SpaceError(f'expected {{"_type": ..., "_value": [...]}}, found {show(entry)}')
     name, arguments = entry["_type"], entry["_value"]
+    if name == MutableLayer.type:
+        return _mutable_layer(arguments)
     if not isinstance(name, str) or name not in TYPES:
-        raise SpaceError(f"expected a _type out of {', '.join(TYPES)}; found {show(name)}")
+        expected = ", ".join([*TYPES, MutableLayer.type])
+        raise SpaceError(f"expected a _type out of {expected}; found {show(name)}")
     if not isinstance(arguments, (list, tuple)):
         raise SpaceError(f"expected a list as _value of {name}, found {show(arguments)}")
     return make_domain(name, list(arguments))
 
 
-def make_domain(name: str, arguments: list[Value]) -> Domain:
+def _option(option: Value) -> Value:
+    """An option as it is, unless it is an object with a `_name`: that is a branch."""
+    if not isinstance(option, Mapping) or "_name" not in option:
+        return option
+    name = option["_name"]
+    if not isinstance(name, str):
+        raise SpaceError(f"expected a string as _name, found {show(name)}")
+    parameters = []
+    for key, entry in option.items():
+        if key != "_name":
+            with inside(f"{name}/{key}"):
+                parameters.append((str(key), _domain(entry)))
+    return Branch(name, tuple(parameters))
+
+
+def _mutable_layer(layers: object) -> MutableLayer:
+    if not isinstance(layers, Mapping):
+        raise SpaceError(f"expected an object of layers as _value, found {show(layers)}")
+    found = []
+    for name, layer in layers.items():
+        with inside(str(name)):
+            entries = entries_of(layer, _LAYER)
+            found.append(Layer(str(name), *(_frozen(entries[field]) for field in _LAYER)))
+    return MutableLayer(tuple(found))
+
+
+def _frozen(value: Value) -> Value:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def make_domain(name: str, arguments: list[Value]) -> Plain:
     """The domain of that type name with those positional arguments.
 
     Raises SpaceError.
     """
     kind = TYPES[name]
     if kind is Choice:
-        return Choice(tuple(arguments))
+        return Choice(tuple(map(_option, arguments)))
     if kind is RandInt and len(arguments) == 1:
         arguments = [0, *arguments]
     names = [field.name for field in fields(kind)]
@@ -358,6 +154,29 @@ def make_domain(name: str, arguments: list[Value]) -> Domain:
 
 
 def domain_to_json(domain: Domain) -> dict[str, Value]:
-    """The `{"_type": ..., "_value": [...]}` that `domain_from_json` reads."""
-    values = domain.options if isinstance(domain, Choice) else astuple(domain)
-    return {"_type": domain.type, "_value": list(values)}
+    """The `{"_type": ..., "_value": ...}` that `domain_from_json` reads."""
+    value: Value
+    match domain:
+        case Choice(options):
+            value = [_option_to_json(option) for option in options]
+        case MutableLayer(layers):
+            value = {layer.name: _layer_to_json(layer) for layer in layers}
+        case _:
+            value = list(astuple(domain))
+    return {"_type": domain.type, "_value": value}
+
+
+def _option_to_json(option: Value) -> Value:
+    if not isinstance(option, Branch):
+        return option
+    entries = {key: domain_to_json(domain) for key, domain in option.parameters}
+    return {"_name": option.name, **entries}
+
+
+def _layer_to_json(layer: Layer) -> dict[str, Value]:
+    size = layer.optional_input_size
+    return {
+        "layer_choice": list(layer.layer_choice),
+        "optional_inputs": list(layer.optional_inputs),
+        "optional_input_size": size if isinstance(size, int) else list(size),
+    }

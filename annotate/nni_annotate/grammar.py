@@ -1,4 +1,4 @@
-"""The text of one annotation: found in a string literal, read as one Python call."""
+"""The text of one annotation: found in a string literal or a comment, read as one Python call."""
 
 from __future__ import annotations
 
@@ -27,25 +27,27 @@ _CALL_LIKE = re.compile(r"@nni\.\w+\s*\(")
 class AnnotationError(NniAnnotateError):
     """What is wrong with an annotation, and which part of its text it is about.
 
-    `node` is a part of the annotation's own expression, or None for the whole annotation.
+    `node` is a part of the annotation's own expression, or None for the whole annotation; `code`
+    is one of `codes.TITLES`.
     """
 
-    def __init__(self, message: str, node: cst.CSTNode | None = None) -> None:
+    def __init__(self, code: str, message: str, node: cst.CSTNode | None = None) -> None:
         super().__init__(message)
+        self.code = code
         self.node = node
 
 
 class AnnotationSyntaxError(AnnotationError):
     """The text is no Python expression; `offset` is where in the text that shows."""
 
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str, offset: int) -> None:
+        super().__init__(code, message)
         self.offset = offset
 
 
 @dataclass(frozen=True)
 class AnnotationText:
-    """The text of a string literal, and where in the literal's source each character stands.
+    """The text of a literal or a comment, and where in its source each character stands.
 
     `offsets[i]` is the position in `source` of `value[i]`; one more entry marks the end.
     """
@@ -102,10 +104,20 @@ def annotation_text(value: cst.BaseExpression) -> AnnotationText | None:
         return None
     for part in parts:
         if isinstance(part, cst.FormattedString):
-            raise AnnotationError("an annotation can't be an f-string; remove the f")
+            raise AnnotationError("NNI103", "an annotation can't be an f-string; remove the f")
         if isinstance(part, cst.SimpleString) and "b" in part.prefix.lower():
-            raise AnnotationError("an annotation can't be a bytes literal; remove the b")
+            raise AnnotationError("NNI103", "an annotation can't be a bytes literal; remove the b")
     return text
+
+
+def comment_text(comment: str) -> AnnotationText:
+    """The text of a comment that begins as an annotation does, `#` and all."""
+    return AnnotationText(comment, comment[1:], tuple(range(1, len(comment) + 1)))
+
+
+def is_comment_annotation(comment: str) -> bool:
+    """Whether a comment's text begins as an annotation does, and not as prose would."""
+    return reads_like_a_call(comment[1:])
 
 
 def reads_like_a_call(text: str) -> bool:
@@ -123,6 +135,7 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
         tree = cst.parse_module(f"({text.body}\n)\n")
     except UnicodeEncodeError as error:
         raise AnnotationSyntaxError(
+            "NNI111",
             f"it holds a character that this file's encoding, {encoding}, can't write",
             error.start,
         ) from None
@@ -136,6 +149,7 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
                     line, column = found.lineno or line, found.offset or column
         offset = _body_offset(text.body, line, column - 1)
         raise AnnotationSyntaxError(
+            "NNI101",
             "not a valid Python expression; expected @nni.KIND(...), "
             "with every bracket and quote closed",
             min(offset, max(len(text.body) - 1, 0)),
@@ -147,12 +161,13 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
         or not isinstance(expression.func.value, cst.Name)
         or expression.func.value.value != "nni"
     ):
-        raise AnnotationError("expected a single call, @nni.KIND(...), and nothing after it")
+        message = "expected a single call, @nni.KIND(...), and nothing after it"
+        raise AnnotationError("NNI101", message)
     kind = expression.func.attr.value
     known = list(kinds)
     if kind not in known:
         message = f"@nni.{kind} is no annotation{did_you_mean(kind, known, '@nni.')}"
-        raise AnnotationError(message, expression.func)
+        raise AnnotationError("NNI102", message, expression.func)
     return Annotation(text, tree, kind, expression)
 
 
@@ -166,10 +181,10 @@ def spread(call: cst.Call) -> tuple[cst.Arg, ...]:
         if argument.star == "*" and isinstance(argument.value, (cst.List, cst.Tuple, cst.Set)):
             for element in argument.value.elements:
                 if isinstance(element, cst.StarredElement):
-                    raise AnnotationError(_STARRED, element.value)
+                    raise AnnotationError("NNI104", _STARRED, element.value)
                 arguments.append(cst.Arg(element.value))
         elif argument.star:
-            raise AnnotationError(_STARRED, argument.value)
+            raise AnnotationError("NNI104", _STARRED, argument.value)
         else:
             arguments.append(argument)
     return tuple(arguments)
@@ -178,7 +193,7 @@ def spread(call: cst.Call) -> tuple[cst.Arg, ...]:
 def refuse(node: cst.CSTNode, kinds: tuple[type[cst.CSTNode], ...], why: str) -> None:
     """Raises AnnotationError where one of these kinds of nodes occurs in the expression."""
     if isinstance(node, kinds):
-        raise AnnotationError(f"{code(node)} {why}", node)
+        raise AnnotationError("NNI109", f"{code(node)} {why}", node)
     for child in node.children:
         refuse(child, kinds, why)
 
@@ -194,7 +209,7 @@ def take_name(annotation: Annotation) -> tuple[tuple[cst.Arg, ...], cst.BaseExpr
         if argument.keyword is None or argument.keyword.value != "name":
             others.append(argument)
         elif name is not None:
-            raise AnnotationError("name= is given twice", argument.keyword)
+            raise AnnotationError("NNI104", "name= is given twice", argument.keyword)
         else:
             name = _name_expression(argument)
     return tuple(others), name
@@ -219,7 +234,8 @@ def _name_expression(argument: cst.Arg) -> cst.BaseExpression:
     with suppress(cst.ParserSyntaxError, UnicodeEncodeError):
         if isinstance(text, str) and text.strip():
             return cst.parse_expression(f"({text.strip()}\n)")
-    raise AnnotationError(f"name= holds no Python expression: {one_line(value)}", value)
+    message = f"name= holds no Python expression: {one_line(value)}"
+    raise AnnotationError("NNI110", message, value)
 
 
 def _only_expression(tree: cst.Module) -> cst.BaseExpression | None:

@@ -5,31 +5,37 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.domains import TYPES, Domain, identity
+from nni_annotate.domains import Domain, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.sources import (
     MANIFEST,
+    NOTEBOOK,
     Listing,
     ProjectError,
     list_source,
     look_alikes,
     may_hold_annotations,
+    may_hold_calls,
     python_source,
 )
 from nni_annotate.space import Parameters, SearchSpace
 from nni_annotate.trial_api import is_compiled
 
+if TYPE_CHECKING:
+    from nni_annotate.compile import CompiledModule, Kind
+    from nni_annotate.lints import Unread
+    from nni_annotate.module import Parameter
+
 SEARCH_SPACE = "search_space.json"
 _FINAL = b"report_final_result"
 _ASKS = frozenset({"get_next_parameter", "get_next_parameters", "get_parameters"})
-_CALLS = re.compile(
-    rb"\bnni\s*\.\s*(?:get_|choice|function_choice|randint|q?(?:log)?(?:uniform|normal))"
-)
+_ASKING = re.compile(rb"\bnni\s*\.\s*get_")
 
 
 @dataclass(frozen=True)
@@ -41,26 +47,60 @@ class Script:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a parameter comes from; `cell` is 0 but in notebooks.
+
+    `is_written` where the source holds the parameter's value, so that another can be put there.
+    """
+
+    file: str
+    line: int
+    column: int
+    cell: int
+    is_written: bool
+
+
+@dataclass(frozen=True)
 class CompiledTree:
     """What a source compiles to.
 
-    `compiled` holds the new bytes of every annotated file, `carried` all other files and links and
-    `folders` the folders, relative to `root`; `defaults` are the values that the code itself
-    holds, as far as its text tells them.
+    `compiled` holds the new bytes of every annotated file, by its path in the output, `origins`
+    the path of each in the source; `carried` are all other files and links, `folders` the
+    folders, relative to `root`; `defaults` are the values that the code itself holds, as far as its
+    text tells them. `notes` are the warnings with paths relative to the root.
     """
 
-    root: Path
-    is_one_file: bool
+    listing: Listing
+    source: Path
     space: SearchSpace
     defaults: Parameters
+    places: dict[str, tuple[Place, ...]]
     scripts: tuple[Script, ...]
     compiled: dict[str, bytes]
+    origins: dict[str, str]
     carried: tuple[str, ...]
     folders: tuple[str, ...]
-    warnings: tuple[Diagnostic, ...]
+    notes: tuple[Diagnostic, ...]
+
+    @property
+    def root(self) -> Path:
+        """The folder that the paths are relative to."""
+        return self.listing.root
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the source is a lone file."""
+        return self.listing.is_one_file
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The warnings, files called as the user calls them."""
+        return shown(self.notes, self.source, lone=self.is_one_file)
 
 
-def compile_tree(source: Path, leave_out: Path | None = None) -> CompiledTree:
+def compile_tree(
+    source: Path, leave_out: Path | None = None, *, notebooks_as_scripts: bool = False
+) -> CompiledTree:
     """Compiles a folder, or one file on its own, without writing anything.
 
     `leave_out` is a folder inside the source that is no part of it, such as the output.
@@ -68,11 +108,33 @@ def compile_tree(source: Path, leave_out: Path | None = None) -> CompiledTree:
     """
     if source.is_dir() and (source / MANIFEST).exists():
         raise ProjectError(f"{source}: this folder is compiled already; compile its source")
-    listing = list_source(source, leave_out)
-    work = _Work(listing, source)
-    for path in listing.files:
+    work = _Work(list_source(source, leave_out), source, notebooks_as_scripts)
+    for path in work.listing.files:
         work.take(path)
     return work.finish()
+
+
+def kind_of(listing: Listing, path: str, content: bytes, *, as_script: bool = False) -> Kind:
+    """What the compiler is to know of a file of a source."""
+    from nni_annotate.compile import Kind  # libcst takes 0.2 s to import
+
+    return Kind(
+        ".".join(PurePosixPath(path).with_suffix("").parts),
+        path,
+        is_notebook=path.endswith(NOTEBOOK),
+        has_calls=may_hold_calls(content) and not _has_own_nni(listing, path),
+        as_script=as_script,
+    )
+
+
+def shown(diagnostics: Iterable[Diagnostic], source: Path, *, lone: bool) -> tuple[Diagnostic, ...]:
+    """Diagnostics with the paths that a user knows: from the current folder, as SRC was named."""
+    return tuple(
+        sorted(
+            replace(found, path=str(source if lone or not found.path else source / found.path))
+            for found in diagnostics
+        )
+    )
 
 
 @dataclass
@@ -81,35 +143,43 @@ class _Work:
 
     listing: Listing
     source: Path
+    as_scripts: bool
     diagnostics: list[Diagnostic] = field(default_factory=list)
     compiled: dict[str, bytes] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
     carried: list[str] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
     domains: dict[str, Domain] = field(default_factory=dict)
     defaults: Parameters = field(default_factory=dict)
+    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     asks: list[Diagnostic] = field(default_factory=list)
+    unread: list[tuple[str, Unread]] = field(default_factory=list)
     reports: bool = False
 
     def take(self, path: str) -> None:
         """Takes in the next file."""
         full = self.listing.root / path
-        content = python_source(full, follow=self.listing.is_one_file)
-        shown = self._shown(path)
+        try:
+            content = python_source(full, follow=self.listing.is_one_file)
+        except OSError as error:
+            message = f"this file can't be read: {error.strerror}"
+            self.diagnostics.append(Diagnostic(path, code="NNI409", message=message))
+            return
         if content is None:
-            self._note_link(full, shown)
-            self._note_notebook(full, shown)
+            self._note_link(full, path)
             self.carried.append(path)
             return
         self.reports = self.reports or _FINAL in content
-        self.diagnostics.extend(look_alikes(content, shown))
-        for name, diagnostic in _direct_calls(content, shown):
-            (self.asks if name in _ASKS else self.diagnostics).append(diagnostic)
-        if is_compiled(content):
+        if not path.endswith(NOTEBOOK):
+            self.diagnostics.extend(look_alikes(content, path))
+            if _ASKING.search(content) and not _has_own_nni(self.listing, path):
+                self.asks.extend(_asks(content, path))
+        if is_compiled(content) and not path.endswith(NOTEBOOK):
             message = "this file is compiled already; compile the source that it was made from"
-            self.diagnostics.append(Diagnostic(shown, 0, 0, message))
-        elif may_hold_annotations(content):
-            self._compile(path, content, shown)
+            self.diagnostics.append(Diagnostic(path, code="NNI404", message=message))
+        elif may_hold_annotations(content) or may_hold_calls(content):
+            self._compile(path, content)
         else:
             self.carried.append(path)
 
@@ -117,65 +187,101 @@ class _Work:
         """The tree, if nothing is wrong with it."""
         if self.domains:
             self.diagnostics.extend(self.asks)
-        if any(diagnostic.is_error for diagnostic in self.diagnostics):
-            raise CompileError(self.diagnostics)
-        warnings = [*self.listing.notes, *self.diagnostics]
-        warnings.extend(_tree_warnings(str(self.source), bool(self.compiled), self.reports))
+        if any(found.is_error for found in self.diagnostics):
+            lone = self.listing.is_one_file
+            raise CompileError(shown(self.diagnostics, self.source, lone=lone))
+        notes = [*self.listing.notes, *self.diagnostics, *self._unread_anywhere()]
+        notes.extend(_tree_warnings(bool(self.compiled), self.reports))
         tree = CompiledTree(
-            self.listing.root,
-            self.listing.is_one_file,
+            self.listing,
+            self.source,
             SearchSpace(self.domains),
             self.defaults,
+            self.places,
             tuple(self.scripts),
             self.compiled,
+            self.origins,
             tuple(self.carried),
             tuple(self.listing.folders),
-            tuple(sorted(warnings)),
+            tuple(sorted(notes)),
         )
         _check_own_search_space(tree)
         return tree
 
-    def _compile(self, path: str, content: bytes, shown: str) -> None:
+    def _compile(self, path: str, content: bytes) -> None:
         from nni_annotate.compile import compile_module  # libcst takes 0.2 s to import
 
-        module = ".".join(PurePosixPath(path).with_suffix("").parts)
-        if module in self.modules:
-            message = f"its module name {module} is also that of {self.modules[module]}; rename one"
-            self.diagnostics.append(Diagnostic(shown, 0, 0, message))
-        self.modules[module] = shown
+        kind = kind_of(self.listing, path, content, as_script=self.as_scripts)
         try:
-            result = compile_module(content, module, shown)
+            result = compile_module(content, kind)
         except CompileError as error:
+            self._claim(kind.module, path)
             self.diagnostics.extend(error.diagnostics)
             return
-        self.compiled[path] = result.code
         self.diagnostics.extend(result.warnings)
-        self.scripts.append(Script(path, result.has_main_guard))
+        if not result.is_annotated:
+            self.carried.append(path)
+            return
+        self._claim(kind.module, path)
+        self._add(path, result)
+
+    def _claim(self, module: str, path: str) -> None:
+        if module in self.modules:
+            message = f"its module name {module} is also that of {self.modules[module]}; rename one"
+            self.diagnostics.append(Diagnostic(path, code="NNI405", message=message))
+        self.modules[module] = path
+
+    def _add(self, path: str, result: CompiledModule) -> None:
+        target = path
+        if path.endswith(NOTEBOOK) and self.as_scripts:
+            target = str(PurePosixPath(path).with_suffix(".py"))
+            if target in self.listing.files:
+                message = f"its script would be {target}, which exists; rename one"
+                self.diagnostics.append(Diagnostic(path, code="NNI405", message=message))
+        self.compiled[target] = result.code
+        self.origins[target] = path
+        if not target.endswith(NOTEBOOK):
+            self.scripts.append(Script(target, result.has_main_guard))
         for parameter in result.parameters:
-            self.domains.setdefault(parameter.key, parameter.domain)
+            self.domains[parameter.key] = parameter.domain
             if parameter.default is not None:
                 self.defaults[parameter.key] = parameter.default[0]
+        for place in result.places:
+            known = self.places.get(place.key, ())
+            self.places[place.key] = (*known, _place(path, place))
+        self.unread.extend((path, value) for value in result.unread)
 
-    def _shown(self, path: str) -> str:
-        """What diagnostics call a file: from the current folder, as the user named the source."""
-        full = self.source if self.listing.is_one_file else self.source / path
-        return str(full)
+    def _unread_anywhere(self) -> Iterator[Diagnostic]:
+        """Warnings of a module's values that no other file mentions either."""
+        if not self.unread:
+            return
+        mentioned: dict[str, set[str]] = {value.name: set() for _, value in self.unread}
+        for path in self.listing.files:
+            try:
+                content = python_source(self.listing.root / path, follow=self.listing.is_one_file)
+            except OSError:  # it was read before; what vanished mentions nothing
+                continue
+            for name in mentioned:
+                if content is not None and name.encode() in content:
+                    mentioned[name].add(path)
+        for path, value in self.unread:
+            if not mentioned[value.name] - {path}:
+                yield value.diagnostic
 
-    def _note_notebook(self, full: Path, shown: str) -> None:
-        """Warns of annotations in a notebook."""
-        if full.suffix == ".ipynb" and full.is_file() and b"@nni." in full.read_bytes():
-            message = "annotations in notebooks are not supported yet; they have no effect"
-            self.diagnostics.append(Diagnostic(shown, 0, 0, message, is_error=False))
-
-    def _note_link(self, full: Path, shown: str) -> None:
+    def _note_link(self, full: Path, path: str) -> None:
         """Warns of an annotated file that only a link out of the tree leads to."""
         if not full.is_symlink() or not full.is_file():
             return
         top = self.listing.root.resolve()
-        content = None if full.resolve().is_relative_to(top) else python_source(full, follow=True)
+        try:
+            outside = not full.resolve().is_relative_to(top)
+            content = python_source(full, follow=True) if outside else None
+        except OSError:
+            return  # what can't be read is no annotated file that anybody could use
         if content is not None and may_hold_annotations(content):
             message = "this link leaves the source, so the annotations behind it are not compiled"
-            self.diagnostics.append(Diagnostic(shown, 0, 0, message, is_error=False))
+            note = Diagnostic(path, code="NNI512", message=message, is_error=False)
+            self.diagnostics.append(note)
 
 
 def read_search_space(folder: Path) -> SearchSpace | None:
@@ -189,10 +295,25 @@ def read_search_space(folder: Path) -> SearchSpace | None:
         raise ProjectError(f"{path}: {error}") from None
 
 
-def _direct_calls(content: bytes, path: str) -> Iterator[tuple[str, Diagnostic]]:
-    """Calls of nni in code, in a file that imports it: the name, and what is wrong with it."""
-    if b"nni" not in content or not _CALLS.search(content):
-        return
+def _place(path: str, parameter: Parameter) -> Place:
+    where = parameter.where
+    return Place(path, where.line, where.column, where.cell, parameter.is_written)
+
+
+def _has_own_nni(listing: Listing, path: str) -> bool:
+    """Whether `import nni` in a file finds a module of the user's: beside it or at the root."""
+    for folder in {"", *(f"{parent}/" for parent in PurePosixPath(path).parents)}:
+        for name in ("nni.py", "nni/__init__.py"):
+            near = f"{'' if folder == './' else folder}{name}"
+            if near == path:
+                continue
+            if near in listing.files or (listing.is_one_file and (listing.root / near).exists()):
+                return True
+    return False
+
+
+def _asks(content: bytes, path: str) -> Iterator[Diagnostic]:
+    """Calls that ask for parameters through the API, in a file that imports nni."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -205,36 +326,27 @@ def _direct_calls(content: bytes, path: str) -> Iterator[tuple[str, Diagnostic]]
         return
     for node in nodes:
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="nni"), attr=name)):
-                message = _objection(name)
-            case _:
-                continue
-        if message is not None:
-            text = content.split(b"\n")[node.lineno - 1].decode("utf-8", "replace").rstrip("\r")
-            width = len(f"nni.{name}")
-            yield name, Diagnostic(path, node.lineno, node.col_offset + 1, message, width, text)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="nni"), attr=name)) if name in _ASKS:
+                message = (
+                    f"nni.{name}() in a tree with annotations: a program uses one way or the "
+                    "other; annotate, or write a search space file and use the API"
+                )
+                text = content.split(b"\n")[node.lineno - 1].decode("utf-8", "replace")
+                yield Diagnostic(
+                    path, 0, node.lineno, node.col_offset + 1, "NNI406", message,
+                    len(f"nni.{name}"), text.rstrip("\r"),
+                )  # fmt: skip
 
 
-def _objection(name: str) -> str | None:
-    if name in _ASKS:
-        return (
-            f"nni.{name}() in a tree with annotations: a program uses one way or the other; "
-            "annotate, or write a search space file and use the API"
-        )
-    if name in TYPES or name == "function_choice":
-        return f"nni.{name}(...) in code is not supported yet; write it as an annotation"
-    return None
-
-
-def _tree_warnings(source: str, annotated: bool, reports: bool) -> Iterator[Diagnostic]:
+def _tree_warnings(annotated: bool, reports: bool) -> Iterator[Diagnostic]:
     if not annotated:
-        yield Diagnostic(source, 0, 0, "no annotations found", is_error=False)
+        yield Diagnostic("", code="NNI511", message="no annotations found", is_error=False)
     elif not reports:
         message = (
             "nothing reports a final result, so no trial will have one; add "
             '"""@nni.report_final_result(VALUE)"""'
         )
-        yield Diagnostic(source, 0, 0, message, is_error=False)
+        yield Diagnostic("", code="NNI508", message=message, is_error=False)
 
 
 def _check_own_search_space(tree: CompiledTree) -> None:

@@ -112,3 +112,23 @@ def short_names(space: SearchSpace) -> dict[str, str]:
 def _name_of(key: str) -> str:
     parts = key.split("/")
     return "/".join(parts[1:-1]) if len(parts) >= 3 else key
+
+
+def by_key(values: Mapping[str, Value], space: SearchSpace) -> Parameters:
+    """Values by the keys of a search space; they may be given by its short names.
+
+    Raises SpaceError for a name that is unknown, ambiguous or given twice.
+    """
+    names = {name: key for key, name in short_names(space).items()}
+    parameters: Parameters = {}
+    for name, value in values.items():
+        key = name if name in space else names.get(name)
+        if key is None:
+            known = ", ".join(names) or "none"
+            alike = [key for key in space if f"/{name}/" in key]
+            hint = f"; write one of {', '.join(alike)}" if alike else f"; known are {known}"
+            raise SpaceError(f"{name}: no such parameter in the search space{hint}")
+        if key in parameters:
+            raise SpaceError(f"{name}: is given twice")
+        parameters[key] = value
+    return parameters

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from nni.smartparam import (
+    choice,
+    function_choice,
+    lognormal,
+    loguniform,
+    normal,
+    qlognormal,
+    qloguniform,
+    qnormal,
+    quniform,
+    randint,
+    uniform,
+)
 from nni_trial import (
     get_current_parameter,
     get_experiment_id,
@@ -18,6 +31,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "choice",
+    "function_choice",
     "get_current_parameter",
     "get_experiment_id",
     "get_next_parameter",
@@ -25,8 +40,17 @@ __all__ = [
     "get_parameters",
     "get_sequence_id",
     "get_trial_id",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "qlognormal",
+    "qloguniform",
+    "qnormal",
+    "quniform",
+    "randint",
     "report_final_result",
     "report_intermediate_result",
+    "uniform",
 ]
 
 

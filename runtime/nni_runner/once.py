@@ -7,16 +7,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
 import click
 
 import nni_trial
-from nni_annotate.domains import Value, identity
+from nni_annotate.domains import identity
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, SearchSpace, short_names
+from nni_annotate.space import Parameters, by_key
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.launchers.local import trial_environment
 from nni_runner.results import ResultsFile
@@ -40,7 +39,7 @@ def read_parameters(path: Path, target: Target) -> Parameters:
     if not isinstance(data, dict):
         raise UsageError(f"{path}: expected a JSON object of parameters")
     try:
-        values = _by_key(data, space)
+        values = by_key(data, space)
         return space.canonical(
             {k: v for k, v in values.items() if k not in own or identity(v) != identity(own[k])}
         )
@@ -108,22 +107,6 @@ def _run(command: tuple[str, ...], folder: Path, environment: dict[str, str]) ->
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 128 - code if code < 0 else code
-
-
-def _by_key(data: Mapping[str, Value], space: SearchSpace) -> Parameters:
-    names = {name: key for key, name in short_names(space).items()}
-    values: Parameters = {}
-    for name, value in data.items():
-        key = name if name in space else names.get(name)
-        if key is None:
-            known = ", ".join(names) or "none"
-            alike = [key for key in space if f"/{name}/" in key]
-            ambiguous = f"; write one of {', '.join(alike)}" if alike else f"; known are {known}"
-            raise SpaceError(f"{name}: no such parameter in the search space{ambiguous}")
-        if key in values:
-            raise SpaceError(f"{name}: is given twice")
-        values[key] = value
-    return values
 
 
 def _listing(folder: Path) -> set[Path]:

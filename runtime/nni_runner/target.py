@@ -154,7 +154,7 @@ def _annotated_siblings(tree: CompiledTree) -> list[Diagnostic]:
     for path in sorted({path for name in names for path in _homes(tree.root, name)}):
         if b"@nni." in path.read_bytes():
             message = "its annotations have no effect here; run the folder to have them compiled"
-            found.append(Diagnostic(str(path), 0, 0, message, is_error=False))
+            found.append(Diagnostic(str(path), code="NNI501", message=message, is_error=False))
     return found
 
 

@@ -116,10 +116,44 @@ def parameter(key: str, original: Any = None) -> Any:
     return _trial.parameters.get(key, original)
 
 
-def chose(key: str, option: Any) -> bool:
-    """Whether the tuner chose this option, by type and value."""
+def chose(key: str, *options: Any) -> bool:
+    """Whether the tuner chose this option, by type and value.
+
+    Of a nested choice, an object with the option's `_name`, the options are those on the way in.
+    """
     value = _trial.parameters.get(key, _trial)
-    return type(value) is type(option) and bool(value == option)
+    for option in options:
+        is_nested = isinstance(value, dict) and "_name" in value
+        name = value["_name"] if is_nested else value
+        if type(name) is not type(option) or name != option:
+            return False
+        value = value.get(option) if is_nested else None
+    return True
+
+
+def nested(key: str, *options: str) -> Any:
+    """The tuner's value inside these options of a nested choice."""
+    value = _trial.parameters[key]
+    for option in options:
+        value = value[option]
+    return value
+
+
+def chose_layer(key: str, layer: str, call: str) -> bool:
+    """Whether the tuner chose this call for a mutable layer."""
+    chosen = _trial.parameters.get(key)
+    return chosen is not None and bool(chosen[layer]["chosen_layer"] == call)
+
+
+def takes_input(key: str, layer: str, name: str, original: bool) -> bool:
+    """Whether a mutable layer takes this optional input; `original` without an experiment."""
+    chosen = _trial.parameters.get(key)
+    return original if chosen is None else name in chosen[layer]["chosen_inputs"]
+
+
+def layer(function: Any, /, *arguments: Any, **keywords: Any) -> Any:
+    """A layer that only lacks its inputs, which become the first argument."""
+    return lambda inputs: function(inputs, *arguments, **keywords)
 
 
 def original(key: str, value: Any) -> Any:

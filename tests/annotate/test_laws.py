@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nni_trial
-from nni_annotate.compile import CompiledModule, compile_module
+from nni_annotate.compile import CompiledModule, Kind, compile_module
 from nni_annotate.domains import Choice, identity
 
 # An option's source, and the value it has; `seen` logs that it was evaluated.
@@ -255,7 +255,7 @@ def compiled_or_none(program: Program) -> CompiledModule | None:
         text = str([option for option, _ in spot.options])
         if domains.setdefault(spot.key, text) != text:
             return None
-    return compile_module(program.source.encode(), "m", "m.py")
+    return compile_module(program.source.encode(), Kind("m", "m.py"))
 
 
 @given(programs())
@@ -273,7 +273,7 @@ def test_identity_lines_and_bytes(program: Program) -> None:
         if number not in program.annotated:
             assert old == new
     assert statement_lines(source) == statement_lines(compiled.code)
-    assert compile_module(source.encode(), "m", "m.py").code == compiled.code
+    assert compile_module(source.encode(), Kind("m", "m.py")).code == compiled.code
 
 
 def statement_lines(source: bytes | str) -> list[int]:
@@ -332,7 +332,7 @@ def test_literal_options_keep_value_and_type(options: list[Any], data: st.DataOb
     text = ", ".join(repr(option) for option in finite)
     annotation = f"@nni.variable(nni.choice({text}), name=x)"
     source = f"{annotation!r}\nx = 0\nlog.append(x)\n"
-    compiled = compile_module(source.encode("utf-8", "surrogatepass"), "m", "m.py")
+    compiled = compile_module(source.encode("utf-8", "surrogatepass"), Kind("m", "m.py"))
     (parameter,) = compiled.parameters
     assert isinstance(parameter.domain, Choice)
     assert [identity(o) for o in parameter.domain.options] == [identity(o) for o in finite]
@@ -344,7 +344,7 @@ def test_literal_options_keep_value_and_type(options: list[Any], data: st.DataOb
 def test_reports_reach_the_results_file() -> None:
     """In an experiment a report is the call it stands for."""
     source = b'x = 3\n"""@nni.report_intermediate_result(x)"""\n"@nni.report_final_result(x * 2)"\n'
-    compiled = compile_module(source, "m", "m.py")
+    compiled = compile_module(source, Kind("m", "m.py"))
     with experiment({}) as results:
         execute(compiled.code)
         with open(results) as file:  # noqa: PTH123
@@ -355,7 +355,7 @@ def test_reports_reach_the_results_file() -> None:
 def test_the_script_s_own_value_is_noted_where_only_running_tells_it() -> None:
     """A baseline's `lr = args.lr` tells the runner what it was."""
     source = b'"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = float("0.25")\n'
-    compiled = compile_module(source, "m", "m.py")
+    compiled = compile_module(source, Kind("m", "m.py"))
     assert compiled.parameters[0].default is None
     with experiment({}) as results:
         execute(compiled.code)

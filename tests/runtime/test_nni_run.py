@@ -350,7 +350,7 @@ def test_errors_in_the_source_come_before_an_experiment(lab: Lab) -> None:
     lab.write("train.py", TRAIN.replace("nni.uniform(-1, 1)", "nni.uniform(1, -1)"))
     done = lab.run("--maximize")
     assert done.returncode == 1
-    assert "train.py:5:37: error: uniform needs low <= high" in done.stderr
+    assert "train.py:5:37: error[NNI107]: uniform needs low <= high" in done.stderr
     assert not lab.experiments.exists()
 
 
@@ -615,4 +615,4 @@ def test_a_lone_script_s_annotated_modules_are_warned_of(lab: Lab) -> None:
     script = lab.write("lone.py", f"from lib.net import h\nimport net2\n{TRAIN}")
     done = lab.run("--minimize", "--trials", "1", target=script)
     for name in ("lib/net.py", "net2.py"):
-        assert f"{name}: warning: its annotations have no effect here" in done.stderr
+        assert f"{name}: warning[NNI501]: its annotations have no effect here" in done.stderr

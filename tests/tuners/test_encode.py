@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from nni_annotate.domains import (
     Choice,
-    Domain,
     LogNormal,
     LogUniform,
     Normal,
+    Plain,
     QLogNormal,
     QLogUniform,
     QNormal,
@@ -28,7 +28,8 @@ from nni_annotate.domains import (
     Uniform,
 )
 from nni_annotate.space import SearchSpace
-from nni_tuners.encode import Code, count_values, numbers_of, quantile_of, value_at
+from nni_tuners.encode import Code
+from nni_tuners.quantiles import count_values, numbers_of, quantile_of, value_at
 
 MIDDLES = [(step + 0.5) / 7000 for step in range(7000)]
 
@@ -75,13 +76,13 @@ options = st.lists(
     max_size=9,
     unique_by=lambda option: json.dumps(option),
 )
-domains: st.SearchStrategy[Domain] = st.one_of(
+domains: st.SearchStrategy[Plain] = st.one_of(
     continuous, few_values, endless, options.map(lambda found: Choice(tuple(found)))
 )
 
 
 @given(domains, quantiles)
-def test_a_value_is_in_its_domain_and_in_its_type(domain: Domain, quantile: float) -> None:
+def test_a_value_is_in_its_domain_and_in_its_type(domain: Plain, quantile: float) -> None:
     value = value_at(domain, quantile)
     canonical = domain.canonical(value)
     assert canonical == value
@@ -90,14 +91,14 @@ def test_a_value_is_in_its_domain_and_in_its_type(domain: Domain, quantile: floa
 
 
 @given(continuous, quantiles, quantiles)
-def test_values_ascend_with_their_quantiles(domain: Domain, one: float, other: float) -> None:
+def test_values_ascend_with_their_quantiles(domain: Plain, one: float, other: float) -> None:
     low, high = value_at(domain, min(one, other)), value_at(domain, max(one, other))
     assert low <= high or low == pytest.approx(high, rel=1e-12)  # exp and log round
 
 
 @given(continuous, st.floats(1e-9, 1 - 1e-9))
 def test_a_value_of_a_continuous_domain_leads_back_to_itself(
-    domain: Domain, quantile: float
+    domain: Plain, quantile: float
 ) -> None:
     value = value_at(domain, quantile)
     again = value_at(domain, quantile_of(domain, value))
@@ -107,7 +108,7 @@ def test_a_value_of_a_continuous_domain_leads_back_to_itself(
 
 @given(st.one_of(few_values, endless), quantiles)
 def test_a_value_of_its_own_probability_leads_back_to_its_one_number(
-    domain: Domain, quantile: float
+    domain: Plain, quantile: float
 ) -> None:
     value = value_at(domain, quantile)
     number = quantile_of(domain, value)
@@ -122,7 +123,7 @@ def test_a_value_of_its_own_probability_leads_back_to_its_one_number(
 
 
 @given(few_values)
-def test_the_numbers_of_a_domain_are_those_of_each_of_its_values(domain: Domain) -> None:
+def test_the_numbers_of_a_domain_are_those_of_each_of_its_values(domain: Plain) -> None:
     numbers = numbers_of(domain)
     values = [value_at(domain, number) for number in numbers]
     assert len(values) == count_values(domain)
@@ -160,7 +161,7 @@ def test_the_numbers_of_a_domain_are_those_of_each_of_its_values(domain: Domain)
     ],
 )
 def test_extreme_ranges_neither_overflow_nor_leave_the_domain(
-    domain: Domain, quantile: float
+    domain: Plain, quantile: float
 ) -> None:
     value = value_at(domain, quantile)
     assert domain.canonical(value) == value
@@ -180,7 +181,7 @@ def test_extreme_ranges_neither_overflow_nor_leave_the_domain(
         (LogNormal(1, 2), 0.15865525393145707, math.exp(-1)),
     ],
 )
-def test_quantiles_of_closed_form(domain: Domain, quantile: float, value: float) -> None:
+def test_quantiles_of_closed_form(domain: Plain, quantile: float, value: float) -> None:
     assert value_at(domain, quantile) == pytest.approx(value, rel=1e-12)
     assert quantile_of(domain, value) == pytest.approx(quantile, rel=1e-9)
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nni_annotate.domains import (
+    Branch,
     Choice,
     Domain,
+    Layer,
     LogUniform,
+    MutableLayer,
     Normal,
     QNormal,
     QUniform,
@@ -119,6 +123,57 @@ def test_500_parameters_are_begun_without_listing_them() -> None:
     assert len({json.dumps(parameters) for parameters in grid}) == 20
 
 
+def test_the_parameters_of_a_branch_are_combined_where_it_is_chosen() -> None:
+    inner = Choice((Branch("p", (("x", RandInt(0, 2)),)), "q"))
+    outer = Choice((Branch("one", (("x", RandInt(0, 3)), ("inner", inner))), Branch("none", ()), 7))
+    grid = all_of(started(SearchSpace({"outer": outer, "c": Choice(("a", "b"))})))
+    ones = [
+        {"_name": "one", "x": x, "inner": chosen}
+        for x in range(3)
+        for chosen in ({"_name": "p", "x": 0}, {"_name": "p", "x": 1}, "q")
+    ]
+    expected = [{"outer": chosen, "c": c} for chosen in [*ones, {"_name": "none"}, 7] for c in "ab"]
+    assert Counter(map(json.dumps, grid)) == Counter(map(json.dumps, expected))
+    # Coarse steps first: of ints from 0 to 2 that is 1, of 0 and 1 that is 0.
+    coarse = {"_name": "one", "x": 1, "inner": {"_name": "p", "x": 0}}
+    assert grid[0] == {"outer": coarse, "c": "a"}
+
+
+def test_a_mutable_layer_has_every_layer_with_every_subset() -> None:
+    layers = MutableLayer(
+        (Layer("l0", ("f()", "g()"), ("x", "y"), (0, 2)), Layer("l1", ("h()",), ("x", "y"), 1))
+    )
+    grid = [json.dumps(found["block"]) for found in all_of(started(SearchSpace({"block": layers})))]
+    expected = [
+        {
+            "l0": {"chosen_layer": layer, "chosen_inputs": inputs},
+            "l1": {"chosen_layer": "h()", "chosen_inputs": [name]},
+        }
+        for layer in ("f()", "g()")
+        for inputs in ([], ["x"], ["y"], ["x", "y"])
+        for name in "xy"
+    ]
+    assert sorted(grid) == sorted(map(json.dumps, expected))
+
+
+def test_branches_do_not_multiply_each_other() -> None:
+    """200 combinations, and 40 * 5 ** 40 of all columns."""
+    branches = tuple(Branch(f"b{index}", (("x", RandInt(0, 5)),)) for index in range(40))
+    grid = [json.dumps(found) for found in all_of(started(SearchSpace({"c": Choice(branches)})))]
+    assert len(grid) == len(set(grid)) == 200
+
+
+def test_a_known_branch_is_not_generated_again() -> None:
+    branch = Branch("deep", (("x", RandInt(0, 3)), ("y", Uniform(0, 1))))
+    tuner = started(SearchSpace({"c": Choice((branch, Branch("empty", ())))}), points=3)
+    tuner.receive_trial_result(-1, {"c": {"_name": "empty"}}, 1.0)
+    tuner.receive_trial_result(-2, {"c": {"y": 0.5, "x": 1.0, "_name": "deep"}}, 1.0)
+    grid = [found["c"] for found in all_of(tuner)]
+    assert len(grid) == 8
+    assert {"_name": "empty"} not in grid
+    assert {"_name": "deep", "x": 1, "y": 0.5} not in grid
+
+
 @pytest.mark.parametrize("name", ["points", "max_values"])
 def test_refuses_a_grid_of_nothing(name: str) -> None:
     with pytest.raises(TunerError) as caught:
@@ -144,9 +199,12 @@ def test_coarse_to_fine_has_every_combination_once(shape: list[list[int]]) -> No
         [[10.0 * turn + step for step in range(size)] for turn, size in enumerate(axis)]
         for axis in shape
     ]
-    found = list(coarse_to_fine(axes))
+    found = list(coarse_to_fine(axes, [None] * len(axes)))
     everything = itertools.product(*(itertools.chain(*axis) for axis in axes))
-    assert sorted(found) == sorted(everything)
+    assert Counter(found) == Counter(everything)
     # A combination's round is that of its finest value.
-    turns = [max((int(number // 10) for number in combination), default=0) for combination in found]
+    turns = [
+        max((int(number // 10) for number in combination if number is not None), default=0)
+        for combination in found
+    ]
     assert turns == sorted(turns)

@@ -109,6 +109,47 @@ def test_draws_have_the_density(multivariate: bool) -> None:
             )
 
 
+# Two options of a first column, and two columns that belong to the first option.
+NAN = math.nan
+NESTED = [[0, 0.2, 1], [1, NAN, NAN], [0, 0.7, 0], [1, NAN, NAN]]
+
+
+@pytest.mark.parametrize("multivariate", [True, False])
+def test_a_density_over_branches_integrates_to_one(multivariate: bool) -> None:
+    density = mixture(
+        NESTED, [2, 0, 3], weights=[0.3, 0.1, 0.2, 0.2, 0.2], multivariate=multivariate
+    )
+    total = np.exp(density.log_density(np.array([[1, NAN, NAN]])))[0]
+    for option in range(3):
+        rows = np.column_stack([np.zeros(20000), POINTS, np.full(20000, option)])
+        total += np.exp(density.log_density(rows)).mean()
+    assert total == pytest.approx(1, abs=1e-6)
+
+
+def test_a_kernel_of_another_branch_has_the_prior() -> None:
+    density = mixture([[1, NAN, NAN]], [2, 0, 3], weights=[0.6, 0.4])
+    own, other = categorical_kernel(2)
+    found = np.exp(density.log_density(np.array([[0, 0.1, 0], [0, 0.9, 2], [1, NAN, NAN]])))
+    inside = (0.6 * other + 0.4 / 2) / 3
+    assert found == pytest.approx([inside, inside, 0.6 * own + 0.4 / 2])
+
+
+def test_draws_of_branches_have_the_density() -> None:
+    density = mixture(NESTED, [2, 0, 3], weights=[0.3, 0.1, 0.2, 0.2, 0.2])
+    draws = density.sample(np.random.default_rng(0), 40000)
+    assert not np.isnan(draws).any()
+    for option in range(3):
+        for low in np.arange(0, 1, 0.25):
+            inside = (draws[:, 0] == 0) & (draws[:, 2] == option)
+            inside &= (low <= draws[:, 1]) & (draws[:, 1] < low + 0.25)
+            axis = low + (np.arange(500) + 0.5) / 2000
+            rows = np.column_stack([np.zeros(500), axis, np.full(500, option)])
+            expected = np.exp(density.log_density(rows)).mean() / 4
+            assert inside.mean() == pytest.approx(
+                expected, abs=5 * math.sqrt(expected * (1 - expected) / 40000)
+            )
+
+
 def test_draws_without_rows_are_those_of_the_prior() -> None:
     draws = mixture([], [0, 4]).sample(np.random.default_rng(0), 4000)
     assert np.quantile(draws[:, 0], [0.25, 0.5, 0.75]) == pytest.approx([0.25, 0.5, 0.75], abs=0.05)

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
+from nni_annotate.domains import (
+    Branch,
+    Choice,
+    Layer,
+    LogUniform,
+    MutableLayer,
+    QUniform,
+    RandInt,
+    Uniform,
+)
 from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import RandomTuner, TPETuner, Tuner, TunerError
 from nni_tuners.tpe import improvement_weights, latin_hypercube
@@ -132,6 +141,58 @@ def test_every_combination_of_a_discrete_space_comes_before_any_repeat() -> None
             tuner.receive_trial_result(trial, parameters, parameters["i"])
     assert len(set(seen)) == size
     assert json.dumps(tuner.generate_parameters(size)) in seen
+
+
+@pytest.mark.parametrize("multivariate", [True, False])
+def test_every_combination_of_a_nested_space_comes_before_any_repeat(multivariate: bool) -> None:
+    inner = Choice((Branch("p", (("x", RandInt(0, 4)),)), "q"))
+    branches = tuple(Branch(f"b{index}", (("x", RandInt(0, 5)),)) for index in range(9))
+    space = SearchSpace(
+        {
+            "c": Choice((Branch("deep", (("inner", inner),)), Branch("empty", ()), *branches)),
+            "layer": MutableLayer((Layer("l", ("f()",), ("a", "b"), (0, 1)),)),
+        }
+    )
+    tuner = TPETuner(seed=0, multivariate=multivariate)
+    tuner.update_search_space(space)
+    seen = []
+    size = (5 + 1 + 9 * 5) * 3
+    for trial in range(size):
+        parameters = tuner.generate_parameters(trial)
+        seen.append(json.dumps(parameters))
+        if trial % 3:
+            tuner.receive_trial_result(trial, parameters, len(str(parameters)))
+    assert len(set(seen)) == size
+    assert json.dumps(tuner.generate_parameters(size)) in seen
+
+
+def test_a_branch_without_further_values_is_not_repeated() -> None:
+    """Not even where it is the best, while other branches have no end of values."""
+    space = SearchSpace(
+        {"c": Choice((Branch("empty", ()), Branch("deep", (("x", Uniform(0, 1)),)), "plain"))}
+    )
+    tuner = TPETuner(seed=0)
+    tuner.update_search_space(space)
+    tuner.import_data([{"parameter": {"c": {"_name": "empty"}}, "value": -9}] * 20)
+    for trial in range(40):
+        parameters = tuner.generate_parameters(trial)
+        assert parameters["c"] != {"_name": "empty"}
+        tuner.receive_trial_result(trial, parameters, 1.0)
+
+
+def test_learns_inside_of_branches() -> None:
+    """Which branch, and its own best value: those of others say nothing about it."""
+    branches = tuple(Branch(f"b{index}", (("x", Uniform(0, 1)),)) for index in range(4))
+    space = SearchSpace({"c": Choice(branches)})
+
+    def nested(parameters: Parameters) -> float:
+        index, x = int(parameters["c"]["_name"][1]), parameters["c"]["x"]
+        return float(abs(x - 0.2 * index - 0.1) + (0.2 if index != 2 else 0))
+
+    seeds = range(10)
+    mine = [best_of(TPETuner(seed=seed), space, nested, 1) for seed in seeds]
+    randoms = [best_of(RandomTuner(seed=seed), space, nested, 1) for seed in seeds]
+    assert np.mean(mine) < 0.3 * np.mean(randoms)
 
 
 def test_a_large_discrete_space_sees_no_repeats() -> None:

@@ -7,10 +7,12 @@ from types import ModuleType
 
 import pytest
 
-from nni_tuners import encode, grid_search
+from nni_tuners import columns, grid_search, quantiles
 
 
-@pytest.mark.parametrize("module", [encode, grid_search], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [columns, grid_search, quantiles], ids=lambda module: module.__name__
+)
 def test_examples_hold(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert (result.failed, result.attempted > 0) == (0, True)

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nni_annotate.domains import Choice, Domain, LogNormal, Normal, QLogNormal, QNormal
-from nni_tuners.encode import Floats, count_values, numbers_of, quantile_of, value_at
+from nni_annotate.domains import Choice, LogNormal, Normal, Plain, QLogNormal, QNormal
+from nni_tuners.columns import Condition, combinations
+from nni_tuners.encode import Floats
 from nni_tuners.errors import NoMoreTrialError, TunerError
 from nni_tuners.history import key_of
+from nni_tuners.quantiles import count_values, numbers_of, quantile_of, value_at
 from nni_tuners.tuner import Tuner
 
 
@@ -20,7 +22,8 @@ class GridSearchTuner(Tuner):
     A parameter's grid values are all its values where there are at most `max_values` (of a
     choice always all options), else those at `points` evenly spaced prior quantiles: ends
     included where the domain has ends (0, 1/4, 1/2, 3/4, 1), none of them where it has none
-    (1/10, 3/10, 5/10, 7/10, 9/10). What has been tried otherwise is not tried again.
+    (1/10, 3/10, 5/10, 7/10, 9/10). The parameters of a branch are combined where it is chosen.
+    What has been tried otherwise is not tried again.
     """
 
     def __init__(
@@ -37,12 +40,13 @@ class GridSearchTuner(Tuner):
                 raise TunerError(f"{name}: expected an int from 1 on, found {number!r}")
         self.points = points
         self.max_values = max_values
-        self._grid: Iterator[tuple[float, ...]] = iter(())
+        self._grid: Iterator[tuple[float | None, ...]] = iter(())
 
     def prepare(self) -> None:
         """Start the grid of this search space from its beginning."""
-        axes = [self._axis(domain) for domain in self.code.space.values()]
-        self._grid = coarse_to_fine(axes)
+        columns = self.code.columns
+        axes = [self._axis(column.domain) for column in columns]
+        self._grid = coarse_to_fine(axes, [column.condition for column in columns])
 
     def suggest(self) -> Floats:
         """The next combination that is not known yet.
@@ -51,20 +55,20 @@ class GridSearchTuner(Tuner):
         """
         waiting = {key_of(row) for row in self.pending.values()}
         for numbers in self._grid:
-            row = np.array(numbers, dtype=float)
+            row = np.array(numbers, dtype=float)  # NaN in columns that are inactive
             known = self.code.canonical(row)
             if known not in self.history and key_of(known) not in waiting:
                 return row
         raise NoMoreTrialError("every combination of the grid has been tried")
 
-    def _axis(self, domain: Domain) -> list[list[float]]:
+    def _axis(self, domain: Plain) -> list[list[float]]:
         """The numbers of one parameter's grid values, in rounds from coarse to fine."""
         if isinstance(domain, Choice):
             return [[float(index) for index in range(len(domain.options))]]
         numbers = self._numbers(domain)
         return [[numbers[index] for index in indices] for indices in bisection(len(numbers))]
 
-    def _numbers(self, domain: Domain) -> list[float]:
+    def _numbers(self, domain: Plain) -> list[float]:
         count = count_values(domain)
         if count is not None and count <= self.max_values:
             return numbers_of(domain)
@@ -92,12 +96,15 @@ def bisection(count: int) -> list[list[int]]:
     return [indices for indices in rounds if indices]
 
 
-def coarse_to_fine(axes: Sequence[Sequence[Sequence[float]]]) -> Iterator[tuple[float, ...]]:
+def coarse_to_fine(
+    axes: Sequence[Sequence[Sequence[float]]], conditions: Sequence[Condition | None]
+) -> Iterator[tuple[float | None, ...]]:
     """Every combination once; each round combines what the axes have up to that round.
 
-    Lazy: the combinations may be more than any memory holds.
+    The axis of a choice has all its options in one round. None stands in inactive columns (see
+    `columns`). Lazy: the combinations may be more than any memory holds.
 
-    >>> list(coarse_to_fine([[[0.5], [0, 1]], [[7]]]))
+    >>> list(coarse_to_fine([[[0.5], [0, 1]], [[7]]], [None, None]))
     [(0.5, 7), (0, 7), (1, 7)]
     """
     for turn in range(max(map(len, axes), default=1)):
@@ -105,6 +112,11 @@ def coarse_to_fine(axes: Sequence[Sequence[Sequence[float]]]) -> Iterator[tuple[
             [(number, when) for when, numbers in enumerate(axis[: turn + 1]) for number in numbers]
             for axis in axes
         ]
-        for combination in itertools.product(*pools):
+        for indices in combinations([len(pool) for pool in pools], conditions):
+            combination = [
+                (None, None) if index is None else pool[index]
+                for pool, index in zip(pools, indices, strict=True)
+            ]
+            # What has nothing of this round was there in an earlier one.
             if turn == 0 or any(when == turn for _, when in combination):
                 yield tuple(number for number, _ in combination)

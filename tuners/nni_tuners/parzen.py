@@ -31,7 +31,9 @@ class ParzenEstimator:
     """A mixture of the prior and of one kernel a row; multivariate, or such a mixture a column.
 
     `weights` has one weight a row and, last, the prior's; they sum to 1. `options` is that of
-    `Code`; `floors` has the least bandwidth of every column.
+    `Code`; `floors` has the least bandwidth of every column. A row has NaN in the columns of
+    branches that it has not chosen: they take no part in its density, and as a kernel it has
+    the prior there.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ParzenEstimator:
         self.options = options
         self.bandwidths = np.maximum(BANDWIDTH / math.sqrt(max(len(rows), 1)), floors)
         self.multivariate = multivariate
+        self._gaps = np.isnan(rows).any(axis=0)
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Draws, shape (count, columns)."""
@@ -60,13 +63,15 @@ class ParzenEstimator:
         if prior == 0:
             return draws
         centres = self.rows[np.minimum(component, prior - 1), np.arange(columns)]
+        known = ~np.isnan(centres)
         stays = rng.random((count, columns)) < STAY
+        middles = np.where((self.options == 0) & known, centres, 0.5)
         kernels = np.where(
             self.options > 0,
             np.where(stays, centres, draws),
-            truncated_normal(rng, np.where(self.options > 0, 0.5, centres), self.bandwidths),
+            truncated_normal(rng, middles, self.bandwidths),
         )
-        return np.where(component < prior, kernels, draws)
+        return np.where((component < prior) & known, kernels, draws)
 
     def log_density(self, rows: Floats) -> Floats:
         """The logarithm of the density at each of these rows, shape (rows,)."""
@@ -77,20 +82,40 @@ class ParzenEstimator:
 
     def _log_mixture(self, rows: Floats, columns: Indices) -> Floats:
         """The logarithm of the mixture of these columns' product kernels and priors."""
-        categorical = columns[self.options[columns] > 0]
-        log_kernels = self._log_gaussians(rows, columns[self.options[columns] == 0])
+        gaps = np.logical_or(self._gaps, np.isnan(rows).any(axis=0))[columns]
+        whole = columns[~gaps]
+        categorical = whole[self.options[whole] > 0]
+        log_kernels = self._log_gaussians(rows, whole[self.options[whole] == 0])
         for column in categorical:
-            own, other = categorical_kernel(int(self.options[column]))
-            same = rows[:, [column]] == self.rows[:, column]
-            log_kernels += np.where(same, math.log(own), math.log(other))
-        log_prior = -np.log(self.options[categorical]).sum()
+            log_kernels += self._log_categorical(rows, column)
         terms = np.empty((len(rows), len(self.weights)))
         terms[:, :-1] = log_kernels
-        terms[:, -1] = log_prior
+        terms[:, -1] = -np.log(self.options[categorical]).sum()
+        for column in columns[gaps]:
+            terms += self._log_where_known(rows, column)
         terms += np.log(self.weights)
         largest = terms.max(axis=1, keepdims=True)
         log_sums: Floats = np.log(np.exp(terms - largest).sum(axis=1)) + largest[:, 0]
         return log_sums
+
+    def _log_where_known(self, rows: Floats, column: np.intp) -> Floats:
+        """The logarithms of one column's kernels and its prior, shape (rows, kernels + 1)."""
+        log_prior = -math.log(max(self.options[column], 1))
+        if self.options[column]:
+            log_kernels = self._log_categorical(rows, column)
+        else:
+            log_kernels = self._log_gaussians(rows, np.array([column]))
+        terms = np.full((len(rows), len(self.weights)), log_prior)
+        terms[:, :-1] = np.where(np.isnan(self.rows[:, column]), log_prior, log_kernels)
+        terms[np.isnan(rows[:, column])] = 0
+        return terms
+
+    def _log_categorical(self, rows: Floats, column: np.intp) -> Floats:
+        """The logarithms of one column's categorical kernels, shape (rows, kernels)."""
+        own, other = categorical_kernel(int(self.options[column]))
+        same = rows[:, [column]] == self.rows[:, column]
+        log_kernels: Floats = np.where(same, math.log(own), math.log(other))
+        return log_kernels
 
     def _log_gaussians(self, rows: Floats, columns: Indices) -> Floats:
         """The logarithms of the truncated Gaussians, shape (rows, kernels)."""

@@ -18,10 +18,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nni_tuners.encode import Floats, numbers_of
+from nni_tuners.columns import combinations, count_combinations
+from nni_tuners.encode import Floats
 from nni_tuners.errors import TunerError
 from nni_tuners.history import key_of
 from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
+from nni_tuners.quantiles import numbers_of
 from nni_tuners.tuner import Tuner
 
 MAX_GOOD = 25  # trials in the good group, as in hyperopt, the implementation by Bergstra
@@ -65,16 +67,16 @@ class TPETuner(Tuner):
     def prepare(self) -> None:
         """Lay out the start in this search space."""
         code = self.code
-        quantiles = latin_hypercube(self.rng, self.n_startup_jobs, len(code.space))
+        quantiles = latin_hypercube(self.rng, self.n_startup_jobs, len(code.columns))
         self._design = list(code.rows_at(quantiles))
         # Half the distance between two values: below it, a kernel would know its own value only.
         self._floors = np.array(
             [max(MIN_BANDWIDTH, 0.5 / min(size or math.inf, MAX_LISTED)) for size in code.sizes]
         )
-        sizes = [size for size in code.sizes if size is not None]
-        self._discrete = len(sizes) == len(code.sizes)
-        few = self._discrete and math.prod(sizes) <= MAX_LISTED
-        self._listed = self._all_rows() if few else np.empty((0, len(sizes)))
+        count = count_combinations(code.columns)
+        self._discrete = count is not None
+        few = count is not None and count <= MAX_LISTED
+        self._listed = self._all_rows() if few else np.empty((0, len(code.columns)))
 
     def suggest(self) -> Floats:
         """The best candidate; in a discrete space an untried one while there are any."""
@@ -86,6 +88,7 @@ class TPETuner(Tuner):
         candidates = self.code.snap(good.sample(self.rng, self.n_ei_candidates))
 
         def score(rows: Floats) -> Floats:
+            rows = self.code.without_inactive(rows)
             return good.log_density(rows) - others.log_density(rows)
 
         order = np.argsort(-score(candidates), kind="stable")
@@ -107,16 +110,16 @@ class TPETuner(Tuner):
         )
 
     def _density(self, rows: Floats, weights: Floats) -> ParzenEstimator:
-        options = self.code.options
+        rows, options = self.code.without_inactive(rows), self.code.options
         return ParzenEstimator(rows, weights, options, self._floors, multivariate=self.multivariate)
 
     def _draw(self, count: int) -> Floats:
-        return self.code.rows_at(self.rng.random((count, len(self.code.space))))
+        return self.code.rows_at(self.rng.random((count, len(self.code.columns))))
 
     def _untried(self, candidates: Floats, score: Callable[[Floats], Floats]) -> Floats:
         """The first candidate that is untried, else the best untried row that is found."""
         first: Floats = candidates[0]
-        if not self._discrete:
+        if not self._discrete and not self.code.is_nested:
             return first
         waiting = {key_of(row) for row in self.pending.values()}
 
@@ -135,13 +138,22 @@ class TPETuner(Tuner):
         return best
 
     def _all_rows(self) -> Floats:
+        code = self.code
         axes = [
-            range(options) if options else numbers_of(domain)
-            for options, domain in zip(
-                self.code.options.tolist(), self.code.space.values(), strict=True
-            )
+            range(options) if options else numbers_of(column.domain)
+            for options, column in zip(code.options.tolist(), code.columns, strict=True)
         ]
-        return np.array(list(itertools.product(*axes)), dtype=float)
+        found = combinations(
+            [len(axis) for axis in axes], [column.condition for column in code.columns]
+        )
+        rows = [
+            [
+                neutral if index is None else axis[index]
+                for axis, index, neutral in zip(axes, indices, code.neutral, strict=True)
+            ]
+            for indices in found
+        ]
+        return np.array(rows, dtype=float)
 
 
 def improvement_weights(losses: Floats, split: float) -> Floats:

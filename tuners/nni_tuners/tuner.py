@@ -73,7 +73,8 @@ class Tuner(ABC):
             else SearchSpace.from_json(search_space)
         )
         previous, pending = self._known, self.pending
-        code, history = Code(space), History(len(space))
+        code = Code(space)
+        history = History(len(code.columns))
         self._known, self.pending = (code, history), {}
         if previous is not None:
             self._carry_over(*previous, pending)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
-from nni_annotate.domains import Choice
+from nni_annotate.domains import Choice, Value, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import Annotation, AnnotationError, take_name
-from nni_annotate.rules.rule import (
-    Found,
-    Rewrite,
-    SourceFile,
-    chose,
-    no_keyword,
-    option_text,
-    pick,
-)
+from nni_annotate.rules.places import evaluated
+from nni_annotate.rules.rule import Found, SourceFile, Spot, chose, no_keyword, option_text, pick
+from nni_annotate.rules.types import refuse_types
 from nni_annotate.syntax import first_line, one_line, operand, shape
 
-_BODIES = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})
+_ATOMS = (cst.Call, cst.Name, cst.Attribute, cst.Subscript, cst.BaseNumber, cst.BaseString)
 
 
 @dataclass(frozen=True)
@@ -32,42 +26,66 @@ class FunctionChoice:
     name: str
     calls: tuple[cst.BaseExpression, ...]
     domain: Choice
-    doubt: AnnotationError | None = None
+    call: cst.BaseExpression
 
-    def key(self, statement: cst.CSTNode) -> str:  # noqa: ARG002 - the name is always given
-        """The key in the search space."""
-        return f"{self.file.module}/{self.name}/function_choice"
+    @property
+    def suffix(self) -> str:
+        """NNI's word in the key, though the type is choice."""
+        return "function_choice"
+
+    def doubts(self) -> Sequence[AnnotationError]:
+        """A single call leaves nothing to choose."""
+        if len(self.calls) > 1:
+            return []
+        message = "there is one call only, so nothing to choose"
+        return [AnnotationError("NNI507", message, self.call)]
 
     def find(self, statement: cst.CSTNode) -> Found:
         """Every expression of the statement (its header, if compound) that is one of the calls."""
-        key = self.file.literal(self.key(statement))
         shapes = [shape(call) for call in self.calls]
-        rewrites: dict[cst.CSTNode, Rewrite] = {}
+        kinds = tuple(type(call) for call in self.calls)
+        spots: list[Spot] = []
         found: set[int] = set()
-        for node, in_fstring in _expressions(statement):
-            if not isinstance(node, (cst.Call, cst.Await)) or shape(node) not in shapes:
+        for node, around in evaluated(statement):
+            if not isinstance(node, kinds) or shape(node) not in shapes:
                 continue
-            if in_fstring:
+            if any(isinstance(outer, cst.ConcatenatedString) for outer in around):
+                continue  # a part of a string is no expression
+            if any(isinstance(outer, cst.FormattedString) for outer in around):
                 raise AnnotationError(
-                    f"{one_line(node)} stands inside an f-string; assign it to a variable first"
+                    "NNI205",
+                    f"{one_line(node)} stands inside an f-string; assign it to a variable first",
                 )
             index = shapes.index(shape(node))
             found.add(index)
-            rewrites[node] = self._rewrite(key, index)
+            spots.append(self._spot(node, index))
         if not found:
             raise AnnotationError(
-                f"none of the calls occurs in the next statement: {first_line(statement)}"
+                "NNI204",
+                f"none of the calls occurs in the next statement: {first_line(statement)}",
             )
         default = (self.domain.options[found.pop()],) if len(found) == 1 else None
-        return Found(rewrites, default)
+        return Found(self.name, spots, default)
 
-    def _rewrite(self, key: str, original: int) -> Rewrite:
-        others = [
-            (operand(call), chose(key, self.file.literal(label)))
-            for index, (call, label) in enumerate(zip(self.calls, self.domain.options, strict=True))
-            if index != original
-        ]
-        return lambda source: f"({pick(others, source)})" if others else source
+    def _spot(self, node: cst.CSTNode, original: int) -> Spot:
+        def compiled(key: str, source: str) -> str:
+            others = [
+                (operand(call), chose(key, self.file.literal(label)))
+                for index, (call, label) in enumerate(
+                    zip(self.calls, self.domain.options, strict=True)
+                )
+                if index != original
+            ]
+            return f"({pick(others, source)})" if others else source
+
+        def written(value: Value, source: str) -> str:
+            index = [identity(option) for option in self.domain.options].index(identity(value))
+            if index == original:
+                return source
+            call, text = self.calls[index], option_text(self.calls[index])
+            return text if isinstance(call, _ATOMS) else f"({text})"
+
+        return Spot(node, compiled, written)
 
 
 def read_function_choice(annotation: Annotation, file: SourceFile) -> FunctionChoice:
@@ -75,37 +93,18 @@ def read_function_choice(annotation: Annotation, file: SourceFile) -> FunctionCh
     arguments, name = take_name(annotation)
     for argument in arguments:
         no_keyword(argument, "function_choice", ("name",))
-        value = argument.value
-        call = value.expression if isinstance(value, cst.Await) else value
-        if not isinstance(call, cst.Call):
-            raise AnnotationError(
-                f"function_choice chooses between calls, found {one_line(value)}; "
-                "to choose between values write @nni.variable(nni.choice(...), name=...)",
-                value,
-            )
+        refuse_types(argument.value)
     if name is None:
         message = "function_choice needs a name=, the function it chooses"
-        raise AnnotationError(message, annotation.call)
+        raise AnnotationError("NNI104", message, annotation.call)
     if not isinstance(name, (cst.Name, cst.Attribute)):
-        raise AnnotationError(f"name= is to be a function's name, found {one_line(name)}", name)
+        message = f"name= is to be a function's name, found {one_line(name)}"
+        raise AnnotationError("NNI110", message, name)
     calls = tuple(argument.value for argument in arguments)
     try:
         domain = Choice(tuple(option_text(call) for call in calls))
     except SpaceError as error:
         place = calls[error.argument] if error.argument is not None else annotation.call
-        raise AnnotationError(str(error).replace("choice", "function_choice", 1), place) from None
-    return FunctionChoice(file, one_line(name), calls, domain)
-
-
-def _expressions(node: cst.CSTNode, in_fstring: bool = False) -> Iterator[tuple[cst.CSTNode, bool]]:
-    """The nodes of a small statement, or of a compound statement's header."""
-    yield node, in_fstring
-    bodies: set[int] = set()
-    if isinstance(node, cst.BaseCompoundStatement):
-        for field in _BODIES:
-            value = getattr(node, field, None)
-            bodies.update(map(id, value if isinstance(value, Sequence) else [value]))
-    in_fstring = in_fstring or isinstance(node, cst.FormattedString)
-    for child in node.children:
-        if id(child) not in bodies:
-            yield from _expressions(child, in_fstring)
+        message = str(error).replace("choice", "function_choice", 1)
+        raise AnnotationError("NNI108", message, place) from None
+    return FunctionChoice(file, one_line(name), calls, domain, annotation.call)

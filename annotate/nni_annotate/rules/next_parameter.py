@@ -11,5 +11,5 @@ def read_next_parameter(annotation: Annotation) -> tuple[str, cst.Arg | None]:
     """The call that the annotation becomes. Raises AnnotationError."""
     if annotation.arguments:
         place = annotation.arguments[0].value
-        raise AnnotationError("get_next_parameter takes no arguments", place)
+        raise AnnotationError("NNI104", "get_next_parameter takes no arguments", place)
     return annotation.kind, None

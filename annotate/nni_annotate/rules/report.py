@@ -13,6 +13,7 @@ def read_report(annotation: Annotation) -> tuple[str, cst.Arg | None]:
     arguments = annotation.arguments
     if len(arguments) != 1:
         raise AnnotationError(
+            "NNI104",
             f"{annotation.kind} takes one argument, the result, found {len(arguments)}",
             arguments[1].value if len(arguments) > 1 else annotation.call,
         )

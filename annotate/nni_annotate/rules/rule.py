@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,29 +16,46 @@ from nni_annotate.trial_api import TRIAL_API
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What rules know of the file around the annotation: its module name and its encoding."""
+    """What rules know of the file around the annotation: its module name and its encoding.
+
+    `first_line` is what stands before the first line of a notebook's cell: 0 in other files.
+    """
 
     module: str
     encoding: str = "utf-8"
+    first_line: int = 0
 
     def literal(self, text: str) -> str:
         """A string literal for compiled code, in characters that the file can hold."""
         return quoted(text, self.encoding)
 
 
-# The code of an expression -> the code that takes its place.
-Rewrite = Callable[[str], str]
+@dataclass(frozen=True)
+class Spot:
+    """A place in the code that takes the tuner's value.
+
+    `compiled` makes compiled code of the key (as code) and of the code that stands there;
+    `written` makes source code of a value and of the code that stands there.
+    """
+
+    node: cst.CSTNode
+    compiled: Callable[[str, str], str]
+    written: Callable[[Value, str], str]
 
 
 @dataclass(frozen=True)
 class Found:
-    """The places in a statement that an edit rewrites, and the value they hold where it is known.
+    """The places in a statement that an annotation is about.
 
-    `default` is a 1-tuple of a JSON value, or None for what only running the script can tell.
+    `name` is the parameter's, in its key, None for one that is named by its line; `default` a
+    1-tuple of the JSON value that the code holds, None where only running the script can tell;
+    `binder` the assignment or the parameter that binds the value to a plain name, if one does.
     """
 
-    rewrites: Mapping[cst.CSTNode, Rewrite]
+    name: str | None
+    spots: Sequence[Spot]
     default: tuple[Value] | None
+    binder: cst.CSTNode | None = None
 
 
 class Edit(Protocol):
@@ -50,16 +67,29 @@ class Edit(Protocol):
         ...
 
     @property
-    def doubt(self) -> AnnotationError | None:
-        """What may not be what was meant, said as a warning."""
+    def suffix(self) -> str:
+        """The last part of the parameter's key."""
         ...
 
-    def key(self, statement: cst.CSTNode) -> str:
-        """The parameter's key in the search space. Raises AnnotationError."""
+    def doubts(self) -> Sequence[AnnotationError]:
+        """What may not be what was meant, said as warnings."""
         ...
 
     def find(self, statement: cst.CSTNode) -> Found:
         """The places to rewrite. Raises AnnotationError where there is none."""
+        ...
+
+
+class Layers(Protocol):
+    """An annotation that becomes statements of its own."""
+
+    @property
+    def domain(self) -> Domain:
+        """What the tuner chooses from."""
+        ...
+
+    def code(self, key: str) -> str:
+        """The statements, on one line; the key is code."""
         ...
 
 
@@ -78,24 +108,31 @@ class CallRule:
 
 
 @dataclass(frozen=True)
-class UnsupportedRule:
-    """A kind of the annotation language that this version can't compile; `reason` says so."""
+class LayersRule:
+    """A kind of annotation that becomes statements which a parameter of their own decides."""
 
-    reason: str
-
-
-Rule = EditRule | CallRule | UnsupportedRule
+    read: Callable[[Annotation, SourceFile], Layers]
 
 
-def pick(options: list[tuple[str, str]], otherwise: str) -> str:
+@dataclass(frozen=True)
+class IdleRule:
+    """A kind of annotation that is accepted and has no effect; `check` refuses wrong ones."""
+
+    check: Callable[[Annotation], None]
+
+
+Rule = EditRule | CallRule | LayersRule | IdleRule
+
+
+def pick(options: Sequence[tuple[str, str]], otherwise: str) -> str:
     """A conditional expression: the code of the first option whose condition holds."""
     chain = "".join(f"{option} if {condition} else " for option, condition in options)
     return chain + otherwise
 
 
-def chose(key: str, option: str) -> str:
-    """The code that asks whether the tuner chose the option; both are code themselves."""
-    return f"{TRIAL_API}.chose({key}, {option})"
+def chose(key: str, *labels: str) -> str:
+    """The code that asks whether the tuner chose an option; all are code themselves."""
+    return f"{TRIAL_API}.chose({', '.join((key, *labels))})"
 
 
 def no_keyword(argument: cst.Arg, kind: str, known: tuple[str, ...] = ()) -> None:
@@ -103,7 +140,8 @@ def no_keyword(argument: cst.Arg, kind: str, known: tuple[str, ...] = ()) -> Non
     if argument.keyword is not None:
         name = argument.keyword.value
         hint = did_you_mean(name, list(known)) if known else ""
-        raise AnnotationError(f"{kind} takes no argument called {name}{hint}", argument.keyword)
+        message = f"{kind} takes no argument called {name}{hint}"
+        raise AnnotationError("NNI104", message, argument.keyword)
 
 
 def option_text(option: cst.BaseExpression) -> str:
@@ -113,5 +151,6 @@ def option_text(option: cst.BaseExpression) -> str:
     """
     text = one_line(option)
     if "\n" in text:
-        raise AnnotationError("an f-string of several lines can't stand in an annotation", option)
+        message = "an f-string of several lines can't stand in an annotation"
+        raise AnnotationError("NNI109", message, option)
     return text

@@ -1,259 +1,163 @@
-"""`@nni.variable(nni.TYPE(...), name=TARGET)`: the next assignment takes the tuner's value."""
+"""`@nni.variable(nni.TYPE(...), name=TARGET)`: a value in the next statement is the tuner's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
-from nni_annotate.domains import TYPES, Choice, Domain, RandInt, Value, make_domain
-from nni_annotate.errors import SpaceError
-from nni_annotate.grammar import (
-    Annotation,
-    AnnotationError,
-    did_you_mean,
-    spread,
-    take_name,
-)
-from nni_annotate.rules.rule import (
-    Found,
-    Rewrite,
-    SourceFile,
-    chose,
-    no_keyword,
-    option_text,
-    pick,
-)
-from nni_annotate.syntax import (
-    NotAConstant,
-    constant,
-    first_line,
-    number,
-    one_line,
-    operand,
-    parenthesised,
-    scalar,
-    shape,
-)
+from nni_annotate.domains import Choice, Domain, Uniform, Value, identity
+from nni_annotate.grammar import Annotation, AnnotationError, take_name
+from nni_annotate.rules.places import find_place
+from nni_annotate.rules.rule import Found, SourceFile, Spot, chose, no_keyword, option_text, pick
+from nni_annotate.rules.types import Option, Type, read_type
+from nni_annotate.syntax import constant, one_line, operand, parenthesised, shape
 from nni_annotate.trial_api import TRIAL_API
+
+_DECADES = 1000  # how far apart the ends of a uniform range may be
 
 
 @dataclass(frozen=True)
 class Variable:
-    """What one target may be. `options` are the expressions of a choice, () for other types."""
+    """What the value of one name may be."""
 
     file: SourceFile
     name: cst.BaseExpression | None
-    domain: Domain
-    options: tuple[cst.BaseExpression, ...]
+    type: Type
+    call: cst.BaseExpression
 
     @property
-    def doubt(self) -> AnnotationError | None:
-        """A single option that is a list was hardly meant as one."""
-        if len(self.options) != 1 or not isinstance(self.options[0], (cst.List, cst.Tuple)):
-            return None
-        text = one_line(self.options[0])
-        message = f"the only option is {text}; did you mean its elements? write choice(*{text})"
-        return AnnotationError(message, self.options[0])
+    def domain(self) -> Domain:
+        """What the tuner chooses from."""
+        return self.type.domain
 
-    def key(self, statement: cst.CSTNode) -> str:
-        """The key in the search space."""
-        return f"{self.file.module}/{one_line(self._target(statement))}/{self.domain.type}"
+    @property
+    def suffix(self) -> str:
+        """The name of the type."""
+        return self.domain.type
+
+    def doubts(self) -> Sequence[AnnotationError]:
+        """A single option, a list as such, and a uniform range that a logarithm would suit."""
+        return list(doubts_of(self.type, self.call))
 
     def find(self, statement: cst.CSTNode) -> Found:
-        """The value of the assignment to the target."""
-        self._target(statement)
-        if not isinstance(statement, (cst.Assign, cst.AnnAssign)) or statement.value is None:
-            raise AnnotationError(f"found no value to replace: {first_line(statement)}")
-        value = statement.value
-        key = self.file.literal(self.key(statement))
-        rewrite, default = self._rewrite(key, value)
-        return Found({value: rewrite}, default)
+        """The one value of that name."""
+        place = find_place(statement, self.name)
+        assert place.value is not None
+        spots = [self._spot(place.value)]
+        return Found(place.name, spots, self._default(place.value), place.binder)
 
-    def _target(self, statement: cst.CSTNode) -> cst.BaseExpression:
-        targets = _targets(statement)
-        if self.name is None:
-            if len(targets) == 1:
-                return targets[0]
-            found = first_line(statement)
-            if targets:
-                raise AnnotationError(f"say which target is meant with name=, found: {found}")
-            raise AnnotationError(f"the next statement is to be an assignment, found: {found}")
-        for target in targets:
-            if shape(target) == shape(self.name):
-                return target
-        raise AnnotationError(
-            f"the next statement is to assign to {one_line(self.name)} (keyword arguments, dict "
-            f"entries and defaults are not supported yet), found: {first_line(statement)}"
+    def _spot(self, value: cst.BaseExpression) -> Spot:
+        return Spot(
+            value,
+            lambda key, source: compiled_value(self.type, self.file, key, value, source),
+            lambda chosen, source: written_value(self.type, chosen, value, source),
         )
 
-    def _rewrite(self, key: str, value: cst.BaseExpression) -> tuple[Rewrite, tuple[Value] | None]:
-        if all(scalar(option) is not None for option in self.options):
-            known = constant(value)
-            return (_in_literals(key, value, known), known)
-        shapes = [shape(option) for option in self.options]
-        original = shapes.index(shape(value)) if shape(value) in shapes else None
-        picks = [
-            (operand(option), chose(key, self._label(index)))
-            for index, option in enumerate(self.options)
-            if index != original
-        ]
-        assert isinstance(self.domain, Choice)
-        default: tuple[Value] | None
-        if original is not None:
-            default = (self.domain.options[original],)
-        else:
-            default = constant(value)
-            if default is not None and default[0] in self.domain.options:
-                default = None  # a string that spells an option's code is not that option
-        return lambda source: pick(picks, parenthesised(value, source)), default
-
-    def _label(self, index: int) -> str:
-        """The code of the value by which the tuner names an option."""
-        assert isinstance(self.domain, Choice)
-        option = self.options[index]
-        if scalar(option) is not None:
-            return one_line(option)
-        return self.file.literal(str(self.domain.options[index]))
+    def _default(self, value: cst.BaseExpression) -> tuple[Value] | None:
+        if self.type.is_plain:
+            return constant(value)
+        option = _option_like(self.type, value)
+        if option is not None:
+            label = option_text(option.expression) if self.type.is_nested else option.label
+            return ({"_name": label},) if self.type.is_nested else (label,)
+        known = constant(value)
+        if known is None or self.type.is_nested:
+            return None
+        labels = [identity(option.label) for option in self.type.options]
+        return None if identity(known[0]) in labels else known  # no string is an option's code
 
 
 def read_variable(annotation: Annotation, file: SourceFile) -> Variable:
-    """The annotation's domain and name. Raises AnnotationError."""
+    """The annotation's type and name. Raises AnnotationError."""
     arguments, name = take_name(annotation)
     for argument in arguments:
         no_keyword(argument, "variable", ("name",))
     if len(arguments) != 1:
         raise AnnotationError(
+            "NNI104",
             f"variable takes one nni.TYPE(...) and name=, found {len(arguments)} arguments "
             "before name=",
             arguments[1].value if len(arguments) > 1 else annotation.call,
         )
     places = (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)
     if name is not None and not isinstance(name, places):
-        raise AnnotationError(f"nothing can be assigned to {one_line(name)}", name)
+        raise AnnotationError("NNI110", f"nothing can be assigned to {one_line(name)}", name)
     call = arguments[0].value
-    type_name = _type_name(call)
-    if type_name is None or not isinstance(call, cst.Call):
-        raise AnnotationError(
-            f"expected nni.TYPE(...), TYPE one of {', '.join(TYPES)}; found {one_line(call)}", call
-        )
-    if type_name not in TYPES:
-        raise AnnotationError(
-            f"nni.{type_name} is no type{did_you_mean(type_name, list(TYPES), 'nni.')}", call.func
-        )
-    if type_name == Choice.type:
-        domain, options = _choice(call)
-        return Variable(file, name, domain, options)
-    return Variable(file, name, _numeric(type_name, call), ())
+    return Variable(file, name, read_type(call), call)
 
 
-def _type_name(node: cst.BaseExpression) -> str | None:
-    if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
-        return None
-    owner = node.func.value
-    is_nni = isinstance(owner, cst.Name) and owner.value == "nni"
-    return node.func.attr.value if is_nni else None
-
-
-def _targets(statement: cst.CSTNode) -> list[cst.BaseExpression]:
-    if isinstance(statement, cst.Assign):
-        return [target.target for target in statement.targets]
-    if isinstance(statement, cst.AnnAssign) and statement.value is not None:
-        return [statement.target]
-    return []
-
-
-def _in_literals(key: str, value: cst.BaseExpression, known: tuple[Value] | None) -> Rewrite:
-    """The rewrite where the tuner's value is the value itself."""
-    if known is not None:
-        return lambda source: f"{TRIAL_API}.parameter({key}, {source})"
-
-    def rewrite(source: str) -> str:
-        kept = parenthesised(value, source)
-        tuned = f"{TRIAL_API}.parameter({key}) if {TRIAL_API}.is_tuned({key})"
-        return f"{tuned} else {TRIAL_API}.original({key}, {kept})"
-
-    return rewrite
-
-
-def _choice(call: cst.Call) -> tuple[Choice, tuple[cst.BaseExpression, ...]]:
-    arguments = spread(call)
-    for argument in arguments:
-        no_keyword(argument, "choice")
-        _refuse_nested(argument.value)
-    options = tuple(argument.value for argument in arguments)
-    labels = [
-        value[0] if (value := scalar(option)) is not None else option_text(option)
-        for option in options
-    ]
-    try:
-        return Choice(tuple(labels)), options
-    except SpaceError as error:
-        place = call if error.argument is None else options[error.argument]
-        raise AnnotationError(str(error), place) from None
-
-
-def _refuse_nested(node: cst.CSTNode) -> None:
-    if isinstance(node, cst.Call) and _type_name(node) in TYPES:
-        raise AnnotationError("a choice with a nested type is not supported yet", node)
-    for child in node.children:
-        _refuse_nested(child)
-
-
-def _numeric(type_name: str, call: cst.Call) -> Domain:
-    names = [field.name for field in fields(TYPES[type_name])]
-    given = _by_name(type_name, names, spread(call))
-    if TYPES[type_name] is RandInt and set(given) == {"lower"} and given["lower"].keyword is None:
-        given = {"upper": given["lower"]}
-    missing = [name for name in names if name not in given and (type_name, name) not in _OPTIONAL]
-    if missing:
-        raise AnnotationError(
-            f"{type_name} takes {', '.join(names)}; {' and '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing",
-            call,
-        )
-    values: list[Any] = []
-    for name in names:
-        try:
-            values.append(number(given[name].value) if name in given else 0)
-        except NotAConstant as found:
-            raise AnnotationError(
-                f"{type_name} needs a number for {name}, literal or arithmetic on literals, "
-                f"found {found}",
-                given[name].value,
-            ) from None
-    try:
-        return make_domain(type_name, values)
-    except SpaceError as error:
-        named = given.get(names[error.argument]) if error.argument is not None else None
-        raise AnnotationError(str(error), call if named is None else named.value) from None
-
-
-_OPTIONAL = frozenset({("randint", "lower")})
-
-
-def _by_name(
-    type_name: str, names: list[str], arguments: tuple[cst.Arg, ...]
-) -> dict[str, cst.Arg]:
-    given: dict[str, cst.Arg] = {}
-    for position, argument in enumerate(arguments):
-        if argument.keyword is not None:
-            name = argument.keyword.value
-            if name not in names:
-                raise AnnotationError(
-                    f"{type_name} takes no argument called {name}{did_you_mean(name, names)}",
-                    argument.keyword,
-                )
-        elif position < len(names):
-            name = names[position]
+def doubts_of(type_: Type, call: cst.BaseExpression) -> Iterator[AnnotationError]:
+    """What in a type may not be what was meant; nested types are looked into."""
+    domain = type_.domain
+    if isinstance(domain, Choice) and len(type_.options) == 1:
+        only = type_.options[0].expression
+        if isinstance(only, (cst.List, cst.Tuple)):
+            text = one_line(only)
+            message = f"the only option is {text}; did you mean its elements? write choice(*{text})"
+            yield AnnotationError("NNI504", message, only)
         else:
-            raise AnnotationError(
-                f"{type_name} takes {len(names)} arguments ({', '.join(names)}), "
-                f"found {len(arguments)}",
-                argument.value,
-            )
-        if name in given:
-            raise AnnotationError(f"{type_name} is given {name} twice", argument.value)
-        given[name] = argument
-    return given
+            yield AnnotationError("NNI507", "there is one option only, so nothing to choose", call)
+    if isinstance(domain, Uniform) and 0 < domain.low < domain.high / _DECADES:
+        message = (
+            "uniform over more than three orders of magnitude hardly ever draws a small value; "
+            "did you mean loguniform?"
+        )
+        yield AnnotationError("NNI506", message, call)
+    for option in type_.options:
+        if option.nested is not None:
+            yield from doubts_of(option.nested, option.expression)
+
+
+def compiled_value(
+    type_: Type, file: SourceFile, key: str, value: cst.BaseExpression, source: str
+) -> str:
+    """The code that gives the tuner's value, and without one that of `source`, as it stands."""
+    kept = parenthesised(value, source)
+    if not type_.is_plain:
+        original = _option_like(type_, value)
+        options = [option for option in type_.options if option is not original]
+        return pick(list(_picks(type_, options, file, (key,))), kept)
+    if constant(value) is not None:
+        return f"{TRIAL_API}.parameter({key}, {source})"
+    tuned = f"{TRIAL_API}.parameter({key}) if {TRIAL_API}.is_tuned({key})"
+    return f"{tuned} else {TRIAL_API}.original({key}, {kept})"
+
+
+def written_value(type_: Type, chosen: Value, value: cst.BaseExpression, source: str) -> str:
+    """The source code of a value in the space; `source` itself where that says the same."""
+    text = _text_of(type_, chosen)
+    return source if shape(cst.parse_expression(text)) == shape(value) else text
+
+
+def _text_of(type_: Type, chosen: Value) -> str:
+    for option in type_.options:
+        if not type_.is_nested:
+            if identity(option.label) == identity(chosen):
+                return option_text(option.expression)
+        elif chosen["_name"] == (label := option_text(option.expression)):
+            return _text_of(option.nested, chosen[label]) if option.nested is not None else label
+    return repr(chosen)
+
+
+def _option_like(type_: Type, value: cst.BaseExpression) -> Option | None:
+    """The option that equals the script's own value as syntax."""
+    same = (option for option in type_.options if shape(option.expression) == shape(value))
+    return next(same, None)
+
+
+def _picks(
+    type_: Type, options: Sequence[Option], file: SourceFile, path: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    """The code of every option, and of the condition under which it was chosen."""
+    for option in options:
+        name = option_text(option.expression) if type_.is_nested else option.label
+        label = file.literal(name) if isinstance(name, str) else repr(name)
+        inner = option.nested
+        if inner is None:
+            yield operand(option.expression), chose(*path, label)
+        elif inner.is_plain:
+            yield f"{TRIAL_API}.nested({', '.join((*path, label))})", chose(*path, label)
+        else:
+            yield from _picks(inner, inner.options, file, (*path, label))

@@ -1,0 +1,383 @@
+"""The one walk over a module's tree: annotations, and the statements that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+from nni_annotate.grammar import (
+    MARK,
+    Annotation,
+    AnnotationError,
+    AnnotationSyntaxError,
+    AnnotationText,
+    annotation_text,
+    comment_text,
+    is_comment_annotation,
+    read_annotation,
+    reads_like_a_call,
+    refuse,
+)
+from nni_annotate.rules import RULES
+from nni_annotate.rules.rule import (
+    CallRule,
+    Edit,
+    EditRule,
+    Found,
+    IdleRule,
+    Layers,
+    LayersRule,
+    SourceFile,
+)
+from nni_annotate.syntax import code
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A diagnostic before anybody looked up where its node stands.
+
+    `span` is the part of the node's own source that is meant, None for all of it.
+    """
+
+    node: cst.CSTNode
+    code: str
+    message: str
+    span: tuple[int, int] | None = None
+    is_error: bool = True
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A parameter: an annotation (or a call in code), and what it is about."""
+
+    node: cst.CSTNode
+    edit: Edit
+    found: Found
+
+
+@dataclass(frozen=True)
+class Called:
+    """An annotation that becomes a call; `is_docstring` where the string is also a docstring."""
+
+    node: cst.CSTNode
+    annotation: Annotation
+    function: str
+    argument: cst.Arg | None
+    is_docstring: bool
+
+
+@dataclass(frozen=True)
+class Layered:
+    """An annotation that becomes statements of its own."""
+
+    node: cst.CSTNode
+    annotation: Annotation
+    layers: Layers
+    is_docstring: bool
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """An annotation that waits for the statement after it."""
+
+    node: cst.CSTNode
+    annotation: Annotation
+    edit: Edit
+
+
+@dataclass
+class Finder:
+    """What a module holds; `comments` are those behind the string literals that mask them."""
+
+    tree: cst.Module
+    file: SourceFile
+    comments: Mapping[str, str]
+    edited: list[Edited] = field(default_factory=list)
+    called: list[Called] = field(default_factory=list)
+    layered: list[Layered] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    literals: list[cst.CSTNode] = field(default_factory=list)  # every annotation, good or bad
+    only: set[int] = field(default_factory=set)  # ids of those that are all their block holds
+    seen: int = 0  # how often MARK occurs in the literals
+
+    def __post_init__(self) -> None:
+        self._before_future = _before_future_imports(self.tree)
+        self._before_docstring: set[int] = set()
+        self._pending: list[_Pending] = []
+        self._suite(self.tree.body, is_scope=True, is_module=True)
+
+    def _suite(self, body: Sequence[Any], *, is_scope: bool, is_module: bool = False) -> None:
+        first, others = len(self.literals), False
+        docstring = self._docstring(body) if is_scope else None
+        for line in body:
+            if _is_simple(line):
+                others |= self._line(line, docstring)
+            else:
+                others = True
+                self._statement(line)
+                self._compound(line)
+        self._drop_pending("no statement follows this annotation in its block")
+        if not others and not is_module and len(self.literals) > first:
+            self.only.add(id(self.literals[first]))
+
+    def _docstring(self, body: Sequence[Any]) -> cst.Expr | None:
+        """The string that Python takes for the docstring of a block: comments don't count."""
+        masked: list[int] = []
+        for line in body:
+            statements: Sequence[cst.BaseSmallStatement] = line.body if _is_simple(line) else ()
+            for statement in statements:
+                node = statement.value if isinstance(statement, cst.Expr) else None
+                if not isinstance(statement, cst.Expr) or not isinstance(
+                    node, (cst.SimpleString, cst.ConcatenatedString)
+                ):
+                    return None
+                if not isinstance(node, cst.SimpleString) or node.value not in self.comments:
+                    self._before_docstring.update(masked)
+                    return statement
+                masked.append(id(statement))
+            if not _is_simple(line):
+                return None
+        return None
+
+    def _compound(self, statement: cst.CSTNode) -> None:
+        """The blocks of a compound statement, each on its own."""
+        is_scope = isinstance(statement, (cst.FunctionDef, cst.ClassDef))
+        for body in _blocks(statement):
+            one_line = isinstance(body, cst.SimpleStatementSuite)
+            self._suite([body] if one_line else body.body, is_scope=is_scope)
+
+    def _line(
+        self, line: cst.SimpleStatementLine | cst.SimpleStatementSuite, docstring: cst.Expr | None
+    ) -> bool:
+        """The small statements of one line; whether there is one that is no annotation.
+
+        `docstring` is the string that Python takes for the docstring of the block.
+        """
+        statements = []
+        trailing = self._trailing(line)
+        for statement in line.body:
+            if self._is_annotation(statement, docstring):
+                continue
+            statements.append(statement)
+            self._statement(statement, trailing if len(line.body) == 1 else None)
+        if trailing is not None and len(line.body) > 1:
+            self._one_of(statements, trailing)
+        elif trailing is not None and not statements:
+            self._refuse_comment(trailing.node)
+        return bool(statements)
+
+    def _statement(self, statement: cst.CSTNode, trailing: _Pending | None = None) -> None:
+        """Gives the waiting annotations their statement."""
+        pending, self._pending = self._pending, []
+        taken: dict[tuple[int, str], _Pending] = {}
+        for item in (*pending, *([trailing] if trailing is not None else [])):
+            kind = item.annotation.kind
+            try:
+                found = item.edit.find(statement)
+                for spot in found.spots:
+                    if taken.setdefault((id(spot.node), kind), item) is not item:
+                        message = "another annotation gives this place a value already"
+                        raise AnnotationError("NNI206", message)
+            except AnnotationError as error:
+                self.problems.append(Problem(item.node, error.code, str(error)))
+                continue
+            self.edited.append(Edited(item.node, item.edit, found))
+
+    def _one_of(self, statements: Sequence[cst.CSTNode], trailing: _Pending) -> None:
+        """A comment at the end of several statements is about the one that it fits."""
+        fitting = []
+        for statement in statements:
+            try:
+                fitting.append(trailing.edit.find(statement))
+            except AnnotationError as error:
+                last = error
+        if len(fitting) == 1:
+            self.edited.append(Edited(trailing.node, trailing.edit, fitting[0]))
+        elif fitting:
+            message = "several statements of this line fit; give each a line of its own"
+            self.problems.append(Problem(trailing.node, "NNI203", message))
+        else:
+            self.problems.append(Problem(trailing.node, last.code, str(last)))
+
+    def _trailing(
+        self, line: cst.SimpleStatementLine | cst.SimpleStatementSuite
+    ) -> _Pending | None:
+        """The annotation in the comment at the end of a line."""
+        comment = line.trailing_whitespace.comment
+        if comment is None or not is_comment_annotation(comment.value):
+            return None
+        annotation = self._read(comment, comment_text(comment.value))
+        if annotation is None:
+            return None
+        rule = RULES[annotation.kind]
+        if not isinstance(rule, EditRule):
+            self._refuse_comment(comment)
+            return None
+        try:
+            _refuse_bindings(annotation)
+            edit = rule.read(annotation, self.file)
+        except AnnotationError as error:
+            self._refused(comment, annotation, error)
+            return None
+        self._doubt(comment, annotation, edit)
+        return _Pending(comment, annotation, edit)
+
+    def _refuse_comment(self, comment: cst.CSTNode) -> None:
+        message = (
+            "at the end of a line an annotation can only be about the value that is assigned "
+            "there; write this one on a line of its own"
+        )
+        self.problems.append(Problem(comment, "NNI208", message))
+
+    def _is_annotation(self, statement: cst.BaseSmallStatement, docstring: cst.Expr | None) -> bool:
+        """Whether the statement is an annotation; if so, it is taken in."""
+        if not isinstance(statement, cst.Expr):
+            return False
+        node = statement.value
+        try:
+            text = self._text(node)
+        except AnnotationError as error:
+            self.literals.append(node)
+            self.seen += code(node).count(MARK)
+            self.problems.append(Problem(node, error.code, str(error)))
+            return True
+        if text is None:
+            return False
+        if statement is docstring and not reads_like_a_call(text.value):
+            self.seen += text.source.count(MARK)
+            message = "this docstring begins like an annotation; it is left alone"
+            self.problems.append(Problem(node, "NNI503", message, is_error=False))
+            return False
+        annotation = self._read(node, text)
+        if annotation is not None:
+            try:
+                self._take(statement, annotation, docstring)
+            except AnnotationError as error:
+                self._refused(node, annotation, error)
+        return True
+
+    def _text(self, node: cst.BaseExpression) -> AnnotationText | None:
+        if isinstance(node, cst.SimpleString) and node.value in self.comments:
+            return comment_text(self.comments[node.value])
+        if not isinstance(node, (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString)):
+            return None
+        return annotation_text(node)
+
+    def _read(self, node: cst.CSTNode, text: AnnotationText) -> Annotation | None:
+        """The annotation that a text spells out; None for a broken one."""
+        self.literals.append(node)
+        self.seen += text.source.count(MARK)
+        try:
+            return read_annotation(text, RULES, self.file.encoding)
+        except AnnotationSyntaxError as error:
+            offset = text.source_offset(error.offset)
+            span: tuple[int, int] | None = (offset, offset + 1)
+            self.problems.append(Problem(node, error.code, str(error), span))
+        except AnnotationError as error:
+            span = None
+            if error.node is not None:  # the call's function, which the text begins with
+                begin = text.source_offset(0)
+                span = (begin, begin + len(code(error.node)))
+            self.problems.append(Problem(node, error.code, str(error), span))
+        return None
+
+    def _take(
+        self, statement: cst.Expr, annotation: Annotation, docstring: cst.Expr | None
+    ) -> None:
+        _refuse_bindings(annotation)
+        is_docstring = statement is docstring
+        node = statement.value
+        rule = RULES[annotation.kind]
+        if isinstance(rule, EditRule):
+            edit = rule.read(annotation, self.file)
+            self._doubt(node, annotation, edit)
+            self._pending.append(_Pending(node, annotation, edit))
+            return
+        self._drop_pending("the next statement is an annotation, not one to edit")
+        match rule:
+            case IdleRule(check):
+                check(annotation)
+            case CallRule(read):
+                function, argument = read(annotation)
+                if self._may_become_code(statement, annotation):
+                    self.called.append(Called(node, annotation, function, argument, is_docstring))
+            case LayersRule(read_layers):
+                layers = read_layers(annotation, self.file)
+                if self._may_become_code(statement, annotation):
+                    self.layered.append(Layered(node, annotation, layers, is_docstring))
+
+    def _may_become_code(self, statement: cst.Expr, annotation: Annotation) -> bool:
+        """Only comments may stand before a docstring, only that before `from __future__`."""
+        if id(statement) in self._before_docstring:
+            message = f"{annotation.kind} can't stand before a docstring; move it below"
+            raise AnnotationError("NNI208", message)
+        if id(statement) not in self._before_future:
+            return True
+        if annotation.kind != "get_next_parameter":  # which does nothing anyway
+            message = f"{annotation.kind} can't stand before from __future__ imports"
+            raise AnnotationError("NNI207", message)
+        return False
+
+    def _doubt(self, node: cst.CSTNode, annotation: Annotation, edit: Edit) -> None:
+        for doubt in edit.doubts():
+            assert doubt.node is not None
+            span = annotation.span(doubt.node)
+            problem = Problem(node, doubt.code, str(doubt), span, is_error=False)
+            self.problems.append(problem)
+
+    def _refused(self, node: cst.CSTNode, annotation: Annotation, error: AnnotationError) -> None:
+        span = annotation.span(error.node) if error.node is not None else None
+        self.problems.append(Problem(node, error.code, str(error), span))
+
+    def _drop_pending(self, message: str) -> None:
+        for pending in self._pending:
+            self.problems.append(Problem(pending.node, "NNI201", message))
+        self._pending.clear()
+
+
+def _is_simple(line: cst.CSTNode) -> bool:
+    return isinstance(line, (cst.SimpleStatementLine, cst.SimpleStatementSuite))
+
+
+def _refuse_bindings(annotation: Annotation) -> None:
+    why = "can't stand in an annotation; assign it to a variable first"
+    refuse(annotation.call, (cst.Yield, cst.NamedExpr), why)
+
+
+def _blocks(statement: cst.CSTNode) -> Iterator[cst.BaseSuite]:
+    """The blocks of a compound statement, in the order of the text."""
+    if isinstance(statement, cst.Match):
+        for case in statement.cases:
+            yield case.body
+        return
+    body = getattr(statement, "body", None)
+    if isinstance(body, cst.BaseSuite):
+        yield body
+    for name in ("handlers", "orelse", "finalbody"):
+        value = getattr(statement, name, None)
+        for part in value if isinstance(value, (list, tuple)) else [value]:
+            if part is not None:
+                yield from _blocks(part)
+
+
+def _before_future_imports(tree: cst.Module) -> set[int]:
+    """The small statements, by id, that stand before the last `from __future__ import`."""
+    statements = [
+        statement
+        for line in tree.body
+        if isinstance(line, cst.SimpleStatementLine)
+        for statement in line.body
+    ]
+    last = max((i for i, node in enumerate(statements) if _is_future_import(node)), default=0)
+    return {id(statement) for statement in statements[:last]}
+
+
+def _is_future_import(node: cst.BaseSmallStatement) -> bool:
+    return (
+        isinstance(node, cst.ImportFrom)
+        and isinstance(node.module, cst.Name)
+        and node.module.value == "__future__"
+    )

@@ -1,0 +1,49 @@
+"""Where nodes of a module's tree stand in its text: libcst keeps no positions.
+
+They are noted while the tree's code is generated, for chosen nodes only: libcst's own provider
+notes all of them, which takes longer than everything else that is done to a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any
+
+import libcst as cst
+from libcst._nodes.internal import CodegenState
+
+Span = tuple[int, int]  # first character and the one after the last, counted in the text
+
+
+def spans(tree: cst.Module, nodes: Iterable[cst.CSTNode]) -> dict[cst.CSTNode, Span]:
+    """The stretch of the module's text that each node takes, its parentheses included."""
+    wanted = list(nodes)
+    if not wanted:
+        return {}
+    state = _Notes(tree, {id(node) for node in wanted})
+    tree._codegen(state)
+    offsets = [0, *accumulate(map(len, state.tokens))]
+    last = len(offsets) - 1  # the last line's break may have been taken back
+    return {
+        node: (offsets[min(state.begins[id(node)], last)], offsets[min(state.ends[id(node)], last)])
+        for node in wanted
+    }
+
+
+class _Notes(CodegenState):
+    """Generates code and notes how many tokens stand before the wanted nodes and their ends."""
+
+    def __init__(self, tree: cst.Module, wanted: set[int]) -> None:
+        super().__init__(tree.default_indent, tree.default_newline)
+        self.begins: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
+        self._wanted = wanted
+
+    def before_codegen(self, node: Any) -> None:
+        if id(node) in self._wanted:
+            self.begins[id(node)] = len(self.tokens)
+
+    def after_codegen(self, node: Any) -> None:
+        if id(node) in self._wanted:
+            self.ends[id(node)] = len(self.tokens)

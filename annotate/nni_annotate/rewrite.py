@@ -1,0 +1,142 @@
+"""Given values written into the source itself, or annotations taken out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_annotate.diagnostics import Diagnostic
+from nni_annotate.domains import Value, identity
+from nni_annotate.output import write_source
+from nni_annotate.project import CompiledTree, compile_tree, kind_of, shown
+from nni_annotate.sources import ProjectError
+from nni_annotate.space import Parameters, by_key
+
+
+@dataclass(frozen=True)
+class RewrittenTree:
+    """A source with some of its files written anew: their old and new bytes by path."""
+
+    tree: CompiledTree
+    files: dict[str, tuple[bytes, bytes]]
+    warnings: tuple[Diagnostic, ...]
+
+
+def rewrite_tree(
+    source: Path, values: Mapping[str, Value], *, strip: bool, leave_out: Path | None = None
+) -> RewrittenTree:
+    """The source with values, by key or by short name, in its annotated statements.
+
+    With `strip` without annotations, too. Writes nothing. Raises CompileError, SpaceError for a
+    value that is none of the space, ProjectError.
+    """
+    from nni_annotate.compile import write_module  # libcst takes 0.2 s to import
+
+    tree = compile_tree(source, leave_out)
+    parameters = _checked(values, tree)
+    files: dict[str, tuple[bytes, bytes]] = {}
+    for path in tree.origins.values():
+        content = (tree.root / path).read_bytes()
+        kind = kind_of(tree.listing, path, content)
+        new = write_module(content, kind, parameters, strip=strip)
+        if new != content:
+            files[path] = content, new
+    warnings = shown(_unwritten(parameters, tree), source, lone=tree.is_one_file)
+    return RewrittenTree(tree, files, warnings)
+
+
+def to_diff(rewritten: RewrittenTree) -> bytes:
+    """A patch that `git apply` takes in the folder where the source was named."""
+    root = rewritten.tree.root
+    parts: list[bytes] = []
+    for path, (old, new) in rewritten.files.items():
+        shown_path = os.path.relpath(root / path)
+        if shown_path.startswith(os.pardir + os.sep) or os.path.isabs(shown_path):  # noqa: PTH117
+            shown_path = path
+        name = os.fsencode(shown_path.replace(os.sep, "/"))
+        parts += difflib.diff_bytes(
+            difflib.unified_diff,
+            old.splitlines(keepends=True),
+            new.splitlines(keepends=True),
+            _quoted(b"a/" + name),
+            _quoted(b"b/" + name),
+        )
+    lines = []
+    for part in parts:
+        lines.append(part if part.endswith(b"\n") else part + b"\n\\ No newline at end of file\n")
+    return b"".join(lines)
+
+
+def write_in_place(rewritten: RewrittenTree) -> None:
+    """Writes the files of the source anew: all of them, or none where one can't be written.
+
+    Raises ProjectError.
+    """
+    staged: list[tuple[str, Path]] = []
+    try:
+        for path, (_, new) in rewritten.files.items():
+            target = (rewritten.tree.root / path).resolve()
+            handle, name = tempfile.mkstemp(prefix=".nni-annotate-", dir=target.parent)
+            staged.append((name, target))
+            with os.fdopen(handle, "wb") as file:
+                file.write(new)
+            shutil.copymode(target, name)
+        for name, target in staged:
+            os.replace(name, target)  # noqa: PTH105 - paths of any bytes
+    except OSError as error:
+        where = error.filename2 or error.filename
+        raise ProjectError(f"{where}: can't be written: {error.strerror}") from None
+    finally:
+        for name, _ in staged:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)  # noqa: PTH108 - as above
+
+
+def write_anew(rewritten: RewrittenTree, out: Path) -> None:
+    """Writes the whole source into a folder that is new or empty. Raises ProjectError."""
+    write_source(rewritten.tree, {path: new for path, (_, new) in rewritten.files.items()}, out)
+
+
+def _checked(values: Mapping[str, Value], tree: CompiledTree) -> Parameters:
+    """The values by key, in their domains' types; the source's own are fine wherever they lie."""
+    found = by_key(values, tree.space)
+    own = tree.defaults
+    others = {k: v for k, v in found.items() if k not in own or identity(v) != identity(own[k])}
+    return tree.space.canonical(others)
+
+
+def _unwritten(parameters: Parameters, tree: CompiledTree) -> list[Diagnostic]:
+    """Warnings of values that have no place in the source."""
+    return [
+        Diagnostic(
+            place.file,
+            place.cell,
+            place.line,
+            place.column,
+            "NNI514",
+            f"the value of {key} can't be written into the source: its code chooses by itself",
+            is_error=False,
+        )
+        for key in parameters
+        for place in tree.places[key]
+        if not place.is_written
+    ]
+
+
+def _quoted(name: bytes) -> bytes:
+    """A file's name in a patch, as git writes names with odd characters."""
+    plain = all(0x20 <= char < 0x7F and char not in b'"\\' for char in name)
+    if plain:
+        return name + b"\t" if b" " in name else name
+    escapes = {0x22: b'\\"', 0x5C: b"\\\\", 0x09: b"\\t", 0x0A: b"\\n", 0x0D: b"\\r"}
+    inside = b"".join(
+        escapes.get(char) or (bytes([char]) if 0x20 <= char < 0x7F else b"\\%03o" % char)
+        for char in name
+    )
+    return b'"' + inside + b'"'
