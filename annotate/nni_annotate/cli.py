@@ -107,7 +107,9 @@ def show_diagnostics(
     click.echo(FORMATS[format_](diagnostics), err=not to_stdout, nl=False)
     errors = sum(diagnostic.is_error for diagnostic in diagnostics)
     if errors and format_ == "text":
-        click.echo(f"{count(errors, 'error')}; nothing was written", err=True)
+        click.echo(
+            f"{count(errors, 'error')}{'' if to_stdout else '; nothing was written'}", err=True
+        )
 
 
 def _compile(source: Path, out: Path, *, as_scripts: bool, show: _Show) -> None:

@@ -40,7 +40,6 @@ TITLES: Mapping[str, str] = {
     "NNI407": "With its annotation compiled, the file would be no valid Python",
     "NNI408": "The notebook can't be read",
     "NNI409": "The file can't be read",
-    "NNI410": "A parameter that can't be written into the source",
     "NNI501": "Reads like an annotation, and has no effect here",
     "NNI502": "Looks like an annotation, and is none",
     "NNI503": "A docstring that begins like an annotation",

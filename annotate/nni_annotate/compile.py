@@ -140,7 +140,9 @@ def _compiled(file: _File, kind: Kind) -> CompiledModule:
         tree = _check(module, path)
         if tree is not None:
             diagnostics += unreachable_reports(tree, module, path)
-            unread += unread_values(tree, module, path)
+            found = unread_values(tree, module, path)
+            # What one cell of a notebook binds is there for the next.
+            unread += (v for v in found if not (module.cell and v.may_be_read_elsewhere))
     diagnostics += _outside(places, path)
     diagnostics += [value.diagnostic for value in unread if not value.may_be_read_elsewhere]
     return CompiledModule(

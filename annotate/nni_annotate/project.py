@@ -252,21 +252,20 @@ class _Work:
         self.unread.extend((path, value) for value in result.unread)
 
     def _unread_anywhere(self) -> Iterator[Diagnostic]:
-        """Warnings of a module's values that no other file mentions either."""
-        if not self.unread:
-            return
-        mentioned: dict[str, set[str]] = {value.name: set() for _, value in self.unread}
-        for path in self.listing.files:
+        """Warnings of a module's values that no other file mentions, nor the module itself."""
+        left = list(self.unread)
+        for other in self.listing.files if left else ():
             try:
-                content = python_source(self.listing.root / path, follow=self.listing.is_one_file)
+                content = python_source(self.listing.root / other, follow=self.listing.is_one_file)
             except OSError:  # it was read before; what vanished mentions nothing
                 continue
-            for name in mentioned:
-                if content is not None and name.encode() in content:
-                    mentioned[name].add(path)
-        for path, value in self.unread:
-            if not mentioned[value.name] - {path}:
-                yield value.diagnostic
+            if content is not None:
+                left = [
+                    (path, value)
+                    for path, value in left
+                    if path == other or not _mentions(content, path, value.name)
+                ]
+        return (value.diagnostic for _, value in left)
 
     def _note_link(self, full: Path, path: str) -> None:
         """Warns of an annotated file that only a link out of the tree leads to."""
@@ -310,6 +309,13 @@ def _has_own_nni(listing: Listing, path: str) -> bool:
             if near in listing.files or (listing.is_one_file and (listing.root / near).exists()):
                 return True
     return False
+
+
+def _mentions(content: bytes, path: str, name: str) -> bool:
+    """Whether a file holds a name, or that of the module at this path, which has all its names."""
+    pure = PurePosixPath(path)
+    module = pure.parent.name if pure.stem == "__init__" else pure.stem
+    return name.encode() in content or (bool(module) and module.encode() in content)
 
 
 def _asks(content: bytes, path: str) -> Iterator[Diagnostic]:

@@ -179,9 +179,29 @@ def shown(value: Value, most: int = 80) -> str:
         return "(in the code)"
     if isinstance(value, float):
         return number(value)
-    text = value if isinstance(value, str) and not _reads_as_other(value) else repr(value)
+    text = _text(value)
     text = "".join(char if char.isprintable() else "?" for char in text)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _text(value: Value) -> str:
+    """A value in full: of a nested choice the branch and its parameters, of layers their inputs.
+
+    >>> _text({"_name": "conv", "size": 3}), _text({"_name": "uniform(0, 1)", "uniform(0, 1)": 0.5})
+    ('conv, size: 3', 'uniform(0, 1): 0.5')
+    """
+    match value:
+        case str() if not _reads_as_other(value):
+            return value
+        case {"_name": str(name), **others}:
+            parts = [f"{key}: {shown(inner)}" for key, inner in others.items()]
+            return ", ".join(parts if name in others else [name, *parts])
+        case {"chosen_layer": layer, "chosen_inputs": list(inputs)}:
+            return f"{layer} of {', '.join(map(str, inputs)) or 'no optional input'}"
+        case dict() if all(isinstance(inner, dict) for inner in value.values()):
+            return "; ".join(map(_text, value.values()))
+        case _:
+            return repr(value)
 
 
 def _reads_as_other(text: str) -> bool:

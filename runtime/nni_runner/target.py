@@ -75,7 +75,7 @@ def read_target(path: Path, leave_out: Path) -> Target:
             if space is None:
                 raise RunnerError(f"{path / SEARCH_SPACE}: is missing; compile again")
             return Target(path.resolve(), space, manifest.defaults, manifest.scripts, None, ())
-        tree = compile_tree(path, leave_out)
+        tree = compile_tree(path, leave_out, notebooks_as_scripts=True)
         if not tree.compiled:
             return _hand_written(path)
         siblings = _annotated_siblings(tree) if tree.is_one_file else []

@@ -20,6 +20,7 @@ def mixture(
     options: list[int],
     *,
     weights: list[float] | None = None,
+    branching: list[bool] | None = None,
     multivariate: bool = True,
     floor: float = 0.03,
 ) -> ParzenEstimator:
@@ -28,6 +29,7 @@ def mixture(
         np.array(weights or [1 / (len(rows) + 1)] * (len(rows) + 1)),
         np.array(options, dtype=np.intp),
         np.full(len(options), floor),
+        branching=np.array(branching or [False] * len(options)),
         multivariate=multivariate,
     )
 
@@ -112,12 +114,17 @@ def test_draws_have_the_density(multivariate: bool) -> None:
 # Two options of a first column, and two columns that belong to the first option.
 NAN = math.nan
 NESTED = [[0, 0.2, 1], [1, NAN, NAN], [0, 0.7, 0], [1, NAN, NAN]]
+BRANCHING = [True, False, False]
 
 
 @pytest.mark.parametrize("multivariate", [True, False])
 def test_a_density_over_branches_integrates_to_one(multivariate: bool) -> None:
     density = mixture(
-        NESTED, [2, 0, 3], weights=[0.3, 0.1, 0.2, 0.2, 0.2], multivariate=multivariate
+        NESTED,
+        [2, 0, 3],
+        weights=[0.3, 0.1, 0.2, 0.2, 0.2],
+        branching=BRANCHING,
+        multivariate=multivariate,
     )
     total = np.exp(density.log_density(np.array([[1, NAN, NAN]])))[0]
     for option in range(3):
@@ -126,28 +133,22 @@ def test_a_density_over_branches_integrates_to_one(multivariate: bool) -> None:
     assert total == pytest.approx(1, abs=1e-6)
 
 
-def test_a_kernel_of_another_branch_has_the_prior() -> None:
-    density = mixture([[1, NAN, NAN]], [2, 0, 3], weights=[0.6, 0.4])
-    own, other = categorical_kernel(2)
+def test_a_kernel_knows_its_own_branch_only() -> None:
+    density = mixture([[1, NAN, NAN]], [2, 0, 3], weights=[0.6, 0.4], branching=BRANCHING)
     found = np.exp(density.log_density(np.array([[0, 0.1, 0], [0, 0.9, 2], [1, NAN, NAN]])))
-    inside = (0.6 * other + 0.4 / 2) / 3
-    assert found == pytest.approx([inside, inside, 0.6 * own + 0.4 / 2])
+    assert found == pytest.approx([0.4 / 2 / 3, 0.4 / 2 / 3, 0.6 + 0.4 / 2])
 
 
-def test_draws_of_branches_have_the_density() -> None:
-    density = mixture(NESTED, [2, 0, 3], weights=[0.3, 0.1, 0.2, 0.2, 0.2])
-    draws = density.sample(np.random.default_rng(0), 40000)
+def test_draws_outside_the_branch_of_a_kernel_are_those_of_the_prior() -> None:
+    density = mixture([[1, NAN, NAN]], [2, 0, 3], weights=[0.9, 0.1], branching=BRANCHING)
+    draws = density.sample(np.random.default_rng(0), 20000)
     assert not np.isnan(draws).any()
-    for option in range(3):
-        for low in np.arange(0, 1, 0.25):
-            inside = (draws[:, 0] == 0) & (draws[:, 2] == option)
-            inside &= (low <= draws[:, 1]) & (draws[:, 1] < low + 0.25)
-            axis = low + (np.arange(500) + 0.5) / 2000
-            rows = np.column_stack([np.zeros(500), axis, np.full(500, option)])
-            expected = np.exp(density.log_density(rows)).mean() / 4
-            assert inside.mean() == pytest.approx(
-                expected, abs=5 * math.sqrt(expected * (1 - expected) / 40000)
-            )
+    other = draws[draws[:, 0] == 0]
+    # A half of the kernel's draws stays, and a half of all other ones are there by chance.
+    assert len(other) / 20000 == pytest.approx(0.9 * 0.25 + 0.1 * 0.5, abs=0.02)
+    quartiles = np.quantile(other[:, 1], [0.25, 0.5, 0.75])
+    assert quartiles == pytest.approx([0.25, 0.5, 0.75], abs=0.03)
+    assert np.bincount(other[:, 2].astype(int)) / len(other) == pytest.approx(1 / 3, abs=0.03)
 
 
 def test_draws_without_rows_are_those_of_the_prior() -> None:

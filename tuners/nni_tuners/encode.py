@@ -24,9 +24,9 @@ class Code:
     """Parameters of one search space <-> rows of numbers, by its `columns`.
 
     A column holds the prior quantile of its value, and for a choice the index of its option;
-    `options` says which is which: the number of options, 0 for all other domains. Columns of
-    branches that are not chosen hold the number that `neutral` has for them, so that equal
-    parameters are equal rows.
+    `options` says which is which: the number of options, 0 for all other domains; `branching`
+    has the choices on which other columns depend. Columns of branches that are not chosen hold
+    the number that `neutral` has for them, so that equal parameters are equal rows.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -37,7 +37,8 @@ class Code:
         self.options = np.array([len(labels) for labels in self._labels], dtype=np.intp)
         self.sizes = [count_values(domain) for domain in domains]
         self.neutral = np.array([_neutral(domain) for domain in domains], dtype=float)
-        self.is_nested = any(column.condition for column in self.columns)
+        parents = {column.condition[0] for column in self.columns if column.condition}
+        self.branching = np.array([index in parents for index in range(len(domains))], dtype=bool)
         self._indices = [
             {identity(label): index for index, label in enumerate(labels)}
             for labels in self._labels
@@ -92,7 +93,7 @@ class Code:
 
     def without_inactive(self, rows: Floats) -> Floats:
         """These rows with NaN for every number that has no part in their parameters."""
-        if not self.is_nested:
+        if not self.branching.any():
             return rows
         found = rows.copy()
         for index, column in enumerate(self.columns):

@@ -8,7 +8,10 @@ multivariate; table 6: bandwidths and the least of them. The bandwidth here depe
 the number of rows alone: on sphere, Rosenbrock, ellipsoid, Rastrigin, Branin and mixed problems
 that beat Scott's rule, for which the rows of the good group are too few.
 
-Rows are those of `encode.Code`, so the prior is uniform: on [0, 1] and over the options.
+Rows are those of `encode.Code`, so the prior is uniform: on [0, 1] and over the options. A row has
+NaN in the columns of branches that it has not chosen, which take no part in its density.
+A kernel knows its own branch only. Were it to lie over the others too, as flat as the prior, it
+would hide that they are untried: with four branches that was no better than random search.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import numpy.typing as npt
 from nni_tuners.encode import Floats
 
 Indices = npt.NDArray[np.intp]
+Bools = npt.NDArray[np.bool_]
 
 BANDWIDTH = 0.15  # of a single kernel's Gaussian
 MIN_BANDWIDTH = 0.03
@@ -30,10 +34,8 @@ STAY = 0.5  # how often a categorical kernel keeps its option; else it draws fro
 class ParzenEstimator:
     """A mixture of the prior and of one kernel a row; multivariate, or such a mixture a column.
 
-    `weights` has one weight a row and, last, the prior's; they sum to 1. `options` is that of
-    `Code`; `floors` has the least bandwidth of every column. A row has NaN in the columns of
-    branches that it has not chosen: they take no part in its density, and as a kernel it has
-    the prior there.
+    `weights` has one weight a row and, last, the prior's; they sum to 1. `options` and `branching`
+    are those of `Code`; `floors` has the least bandwidth of every column.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ParzenEstimator:
         options: Indices,
         floors: Floats,
         *,
+        branching: Bools | None = None,
         multivariate: bool = True,
     ) -> None:
         self.rows = rows
@@ -50,10 +53,14 @@ class ParzenEstimator:
         self.options = options
         self.bandwidths = np.maximum(BANDWIDTH / math.sqrt(max(len(rows), 1)), floors)
         self.multivariate = multivariate
+        self.branching = np.zeros(len(options), dtype=bool) if branching is None else branching
         self._gaps = np.isnan(rows).any(axis=0)
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
-        """Draws, shape (count, columns)."""
+        """Draws, shape (count, columns), with any numbers in columns of other branches.
+
+        A kernel's draws leave its branch as they leave any option: as candidates they are many.
+        """
         prior, columns = len(self.rows), len(self.options)
         # One component for the whole row, or one for each column of it.
         shape = (count, 1) if self.multivariate else (count, columns)
@@ -112,10 +119,11 @@ class ParzenEstimator:
 
     def _log_categorical(self, rows: Floats, column: np.intp) -> Floats:
         """The logarithms of one column's categorical kernels, shape (rows, kernels)."""
-        own, other = categorical_kernel(int(self.options[column]))
         same = rows[:, [column]] == self.rows[:, column]
-        log_kernels: Floats = np.where(same, math.log(own), math.log(other))
-        return log_kernels
+        if self.branching[column]:
+            return np.where(same, 0, -np.inf)
+        own, other = categorical_kernel(int(self.options[column]))
+        return np.where(same, math.log(own), math.log(other))
 
     def _log_gaussians(self, rows: Floats, columns: Indices) -> Floats:
         """The logarithms of the truncated Gaussians, shape (rows, kernels)."""

@@ -110,8 +110,15 @@ class TPETuner(Tuner):
         )
 
     def _density(self, rows: Floats, weights: Floats) -> ParzenEstimator:
-        rows, options = self.code.without_inactive(rows), self.code.options
-        return ParzenEstimator(rows, weights, options, self._floors, multivariate=self.multivariate)
+        code = self.code
+        return ParzenEstimator(
+            code.without_inactive(rows),
+            weights,
+            code.options,
+            self._floors,
+            branching=code.branching,
+            multivariate=self.multivariate,
+        )
 
     def _draw(self, count: int) -> Floats:
         return self.code.rows_at(self.rng.random((count, len(self.code.columns))))
@@ -119,8 +126,8 @@ class TPETuner(Tuner):
     def _untried(self, candidates: Floats, score: Callable[[Floats], Floats]) -> Floats:
         """The first candidate that is untried, else the best untried row that is found."""
         first: Floats = candidates[0]
-        if not self._discrete and not self.code.is_nested:
-            return first
+        if not self._discrete and not self.code.branching.any():
+            return first  # hardly any row comes twice
         waiting = {key_of(row) for row in self.pending.values()}
 
         def is_untried(row: Floats) -> bool:

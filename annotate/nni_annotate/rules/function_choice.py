@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 
@@ -13,8 +15,9 @@ from nni_annotate.grammar import Annotation, AnnotationError, take_name
 from nni_annotate.rules.places import evaluated
 from nni_annotate.rules.rule import Found, SourceFile, Spot, chose, no_keyword, option_text, pick
 from nni_annotate.rules.types import refuse_types
-from nni_annotate.syntax import first_line, one_line, operand, shape
+from nni_annotate.syntax import code, first_line, one_line, operand, shape
 
+_STRINGS = (cst.FormattedString, cst.ConcatenatedString)
 _ATOMS = (cst.Call, cst.Name, cst.Attribute, cst.Subscript, cst.BaseNumber, cst.BaseString)
 
 
@@ -45,20 +48,21 @@ class FunctionChoice:
         shapes = [shape(call) for call in self.calls]
         kinds = tuple(type(call) for call in self.calls)
         spots: list[Spot] = []
+        strings: dict[cst.BaseExpression, set[int]] = {}
         found: set[int] = set()
         for node, around in evaluated(statement):
             if not isinstance(node, kinds) or shape(node) not in shapes:
                 continue
-            if any(isinstance(outer, cst.ConcatenatedString) for outer in around):
+            if around and isinstance(around[-1], cst.ConcatenatedString):
                 continue  # a part of a string is no expression
-            if any(isinstance(outer, cst.FormattedString) for outer in around):
-                raise AnnotationError(
-                    "NNI205",
-                    f"{one_line(node)} stands inside an f-string; assign it to a variable first",
-                )
             index = shapes.index(shape(node))
             found.add(index)
-            spots.append(self._spot(node, index))
+            string = next((outer for outer in around if isinstance(outer, _STRINGS)), None)
+            if string is None:
+                spots.append(self._spot(node, index))
+            else:
+                strings.setdefault(string, set()).add(index)
+        spots += [self._string_spot(string, indices) for string, indices in strings.items()]
         if not found:
             raise AnnotationError(
                 "NNI204",
@@ -86,6 +90,65 @@ class FunctionChoice:
             return text if isinstance(call, _ATOMS) else f"({text})"
 
         return Spot(node, compiled, written)
+
+    def _string_spot(self, string: cst.BaseExpression, originals: set[int]) -> Spot:
+        """A string that holds calls becomes one of several: it can't hold more quotes itself."""
+        shapes = frozenset(map(shape, self.calls))
+        texts = [_with_calls(string, shapes, call) for call in self.calls]
+
+        def compiled(key: str, source: str) -> str:
+            others = [
+                (text, chose(key, self.file.literal(label)))
+                for index, (text, label) in enumerate(zip(texts, self.domain.options, strict=True))
+                if originals != {index}
+            ]
+            return f"({pick(others, source)})"
+
+        def written(value: Value, source: str) -> str:
+            index = [identity(option) for option in self.domain.options].index(identity(value))
+            return source if originals == {index} else texts[index]
+
+        return Spot(string, compiled, written)
+
+
+def _with_calls(
+    string: cst.BaseExpression, shapes: frozenset[Hashable], call: cst.BaseExpression
+) -> str:
+    """The code of a string with this call in the place of all those of the annotation.
+
+    Raises AnnotationError where that is no Python.
+    """
+    text = option_text(call)
+    new = cst.parse_expression(text if isinstance(call, _ATOMS) else f"({text})")
+    changed = string.visit(_Replacer(shapes, new))
+    assert isinstance(changed, cst.BaseExpression)
+    source = code(changed)
+    try:
+        ast.parse(f"({source})")
+    except SyntaxError:
+        is_python = False
+    else:
+        is_python = "\n" not in source
+    if not is_python:
+        message = f"{text} can't stand inside this f-string; assign its call to a variable first"
+        raise AnnotationError("NNI205", message)
+    return source
+
+
+class _Replacer(cst.CSTTransformer):
+    """Puts an expression in the place of those that are equal to some others as syntax."""
+
+    def __init__(self, shapes: frozenset[Hashable], new: cst.BaseExpression) -> None:
+        super().__init__()
+        self._shapes = shapes
+        self._new = new
+
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
+        """Replaces what is equal, the innermost first."""
+        is_equal = isinstance(original_node, cst.BaseExpression) and (
+            shape(original_node) in self._shapes
+        )
+        return self._new if is_equal else updated_node
 
 
 def read_function_choice(annotation: Annotation, file: SourceFile) -> FunctionChoice:
