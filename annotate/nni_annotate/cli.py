@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.errors import NniAnnotateError, SpaceError
-from nni_annotate.formats import FORMATS
-from nni_annotate.sources import ProjectError
 
-_Show = Callable[[tuple[Diagnostic, ...]], None]
+if TYPE_CHECKING:  # --help and wrong usage need none of the compiler
+    from nni_annotate.diagnostics import Diagnostic
+
+    _Show = Callable[[tuple[Diagnostic, ...]], None]
+_FORMATS = ("text", "json", "github", "sarif")  # those of formats.FORMATS
 _TASKS = ("--emit-search-space", "--check", "-o OUT", "--diff", "--in-place")
 
 
@@ -50,7 +50,7 @@ _TASKS = ("--emit-search-space", "--check", "-o OUT", "--diff", "--in-place")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(list(FORMATS)),
+    type=click.Choice(_FORMATS),
     default="text",
     show_default=True,
     help="How errors and warnings are written.",
@@ -89,21 +89,27 @@ def main(
             _compile(source, out, as_scripts=as_scripts, show=show)
         else:
             _read(source, emit=emit_search_space, show=show)
-    except CompileError as error:
-        show(error.diagnostics)
-        sys.exit(1)
-    except SpaceError as error:
-        click.echo(f"error: {parameters}: {error}", err=True)
-        sys.exit(1)
     except NniAnnotateError as error:
-        click.echo(f"error: {error}", err=True)
+        _show_error(error, parameters, show)
         sys.exit(1)
+
+
+def _show_error(error: NniAnnotateError, parameters: Path | None, show: _Show) -> None:
+    from nni_annotate.diagnostics import CompileError
+
+    if isinstance(error, CompileError):
+        show(error.diagnostics)
+    else:
+        where = f"{parameters}: " if isinstance(error, SpaceError) else ""
+        click.echo(f"error: {where}{error}", err=True)
 
 
 def show_diagnostics(
     diagnostics: tuple[Diagnostic, ...], *, format_: str = "text", to_stdout: bool = False
 ) -> None:
     """Prints diagnostics, and how many errors there are."""
+    from nni_annotate.formats import FORMATS
+
     click.echo(FORMATS[format_](diagnostics), err=not to_stdout, nl=False)
     errors = sum(diagnostic.is_error for diagnostic in diagnostics)
     if errors and format_ == "text":
@@ -163,6 +169,10 @@ def _rewrite(
 
 
 def _read_parameters(path: Path) -> Mapping[str, Any]:
+    import json
+
+    from nni_annotate.sources import ProjectError
+
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

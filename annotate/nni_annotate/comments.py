@@ -8,7 +8,7 @@ is. Those at the end of a line stay comments.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from nni_annotate.grammar import is_comment_annotation
@@ -27,8 +27,11 @@ class Masked:
     tokens: tuple[Token, ...]
 
 
-def mask_comments(source: SourceText) -> Masked:
-    """Masks the comment annotations that are alone on their line; `tokens` are all of them."""
+def mask_comments(source: SourceText, leave: Container[int] = ()) -> Masked:
+    """Masks the comment annotations that are alone on their line; `tokens` are all of them.
+
+    Those that begin at the places to leave stay comments.
+    """
     text = source.text
     if not _CANDIDATE.search(text):
         return Masked(text, {}, ())
@@ -41,7 +44,9 @@ def mask_comments(source: SourceText) -> Masked:
     comments: dict[str, str] = {}
     parts: list[str] = []
     cursor = 0
-    for number, token in enumerate(token for token in found if token.is_first):
+    for number, token in enumerate(
+        token for token in found if token.is_first and token.start not in leave
+    ):
         length = token.end - token.start
         # The number makes every literal one of its own; comments are longer than any such number.
         literal = f'"{mark}{number}'[: length - 1].ljust(length - 1, mark) + '"'

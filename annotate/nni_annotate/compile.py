@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,7 +17,7 @@ from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.domains import Value, domain_to_json, identity
 from nni_annotate.errors import SpaceError
 from nni_annotate.lints import Unread, unreachable_reports, unread_values
-from nni_annotate.module import Module, Parameter
+from nni_annotate.module import Module, Parameter, Where
 from nni_annotate.notebook import NotebookError, read_notebook
 from nni_annotate.parse import parse
 from nni_annotate.rules.rule import SourceFile
@@ -23,6 +26,7 @@ from nni_annotate.space import Parameters
 from nni_annotate.syntax import shape
 
 _Result = TypeVar("_Result")
+_USUAL_RECURSION = 1000
 _MAIN_GUARDS = [
     shape(cst.parse_expression(test))
     for test in ('__name__ == "__main__"', '"__main__" == __name__')
@@ -49,7 +53,8 @@ class CompiledModule:
     """The compiled source of one file, its parameters in the order of the source, and warnings.
 
     `places` are all places of the parameters, several of one that is shared; `is_annotated` is
-    False where nothing was found. `unread` are values that only other files may read.
+    False where nothing was found, `first` the place of the first annotation. `unread` are values
+    that only other files may read.
     """
 
     code: bytes
@@ -58,6 +63,7 @@ class CompiledModule:
     has_main_guard: bool
     warnings: tuple[Diagnostic, ...]
     is_annotated: bool
+    first: Where | None
     unread: tuple[Unread, ...]
 
 
@@ -67,6 +73,7 @@ class _File:
 
     modules: tuple[Module, ...]
     join: Callable[[Sequence[str]], bytes]
+    problems: tuple[Diagnostic, ...] = ()
 
 
 def compile_module(content: bytes, kind: Kind) -> CompiledModule:
@@ -115,17 +122,17 @@ def _read_notebook(content: bytes, kind: Kind) -> _File:
         except CompileError as error:
             if "@nni." in cell.source:  # else what is wrong with it is not this tool's matter
                 problems += error.diagnostics
-    _raise(problems)
 
     def join(texts: Sequence[str]) -> bytes:
         sources = {module.cell: text for module, text in zip(modules, texts, strict=True)}
         return notebook.to_script(sources) if kind.as_script else notebook.with_sources(sources)
 
-    return _File(tuple(modules), join)
+    return _File(tuple(modules), join, tuple(problems))
 
 
 def _diagnostics(file: _File, path: str) -> list[Diagnostic]:
-    return [found for module in file.modules for found in module.diagnostics(path)]
+    found = [found for module in file.modules for found in module.diagnostics(path)]
+    return [*file.problems, *found]
 
 
 def _compiled(file: _File, kind: Kind) -> CompiledModule:
@@ -152,6 +159,7 @@ def _compiled(file: _File, kind: Kind) -> CompiledModule:
         any(_is_main_guard(line) for module in file.modules for line in module.tree.body),
         tuple(sorted(diagnostics)),
         any(module.is_annotated for module in file.modules),
+        next((where for module in file.modules if (where := module.first_annotation())), None),
         tuple(value for value in unread if value.may_be_read_elsewhere),
     )
 
@@ -191,7 +199,9 @@ def _raise(diagnostics: Sequence[Diagnostic]) -> None:
 def _carefully(work: Callable[[], _Result], content: bytes, path: str) -> _Result:
     """Does the work with room for deep recursion; what goes wrong becomes a CompileError."""
     try:
-        return with_deep_stack(work)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's own, of the user's code
+            return with_deep_stack(work)
     except NotebookError as error:
         raise CompileError([Diagnostic(path, code="NNI408", message=str(error))]) from None
     except (UnicodeDecodeError, SyntaxError) as error:
@@ -213,14 +223,16 @@ def _check(module: Module, path: str) -> ast.Module | None:
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if module.cell else 0
     try:
         tree = ast.parse(module.compiled_python(), path)
-        compile(tree, path, "exec", flags, dont_inherit=True)
+        with _usual_recursion():
+            compile(tree, path, "exec", flags, dont_inherit=True)
         return tree
     except (SyntaxError, ValueError) as error:
         why, line = error.args[0], getattr(error, "lineno", None) or 0
     except (RecursionError, MemoryError):
         why, line = "", 0
     try:
-        compile(module.python, path, "exec", flags, dont_inherit=True)
+        with _usual_recursion():
+            compile(module.python, path, "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # newer than the Python that runs here, or too deep for it
     if not why:
@@ -232,6 +244,17 @@ def _check(module: Module, path: str) -> ast.Module | None:
     raise CompileError(
         [Diagnostic(path, module.cell, line, column, "NNI407", message, len(text.strip()), text)]
     )
+
+
+@contextmanager
+def _usual_recursion() -> Iterator[None]:
+    """As deep as a program may go that nobody made room for."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(_USUAL_RECURSION)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _outside(places: Iterable[Parameter], path: str) -> Iterator[Diagnostic]:
@@ -258,6 +281,6 @@ def _differ(one: tuple[Value] | None, other: tuple[Value] | None) -> bool:
 
 def _undecodable(error: Exception, content: bytes, path: str) -> Diagnostic:
     """Where a file is not in the encoding that it says, or that Python takes it for."""
-    line = content[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 0
+    line = content[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 1
     message = f"this file can't be decoded: {error}"
-    return Diagnostic(path, 0, line, min(line, 1), "NNI402", message)
+    return Diagnostic(path, 0, line, 1, "NNI402", message)

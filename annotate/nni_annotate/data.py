@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nni_annotate.sources import LEFT_OUT, is_left_out
+from nni_annotate.sources import LEFT_OUT, is_marked
 
 LARGEST_COPY = 10 << 20  # bytes of one file
 MOST_FILES = 1000  # in one folder with all that is below it
@@ -52,7 +52,7 @@ def bring(source: Path, target: Path, budget: Budget) -> None:
 
 
 def _bring_folder(source: Path, target: Path, budget: Budget) -> None:
-    if source.name in LEFT_OUT or is_left_out(source):
+    if source.name in LEFT_OUT or is_marked(os.listdir(source)):  # noqa: PTH208
         return
     holds_left_out = budget.leave_out.is_relative_to(source.resolve())
     if not holds_left_out and _has_many(source):

@@ -31,6 +31,7 @@ from nni_annotate.rules.rule import (
     Layers,
     LayersRule,
     SourceFile,
+    option_text,
 )
 from nni_annotate.syntax import code
 
@@ -302,6 +303,8 @@ class Finder:
                 check(annotation)
             case CallRule(read):
                 function, argument = read(annotation)
+                if argument is not None and (is_docstring or annotation.text.is_squeezed):
+                    option_text(argument.value)  # that it is to be written on one line, and can
                 if self._may_become_code(statement, annotation):
                     self.called.append(Called(node, annotation, function, argument, is_docstring))
             case LayersRule(read_layers):

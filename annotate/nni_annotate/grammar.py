@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
 
+from nni_annotate.domains import TYPES
 from nni_annotate.errors import NniAnnotateError
+from nni_annotate.source import newlines
 from nni_annotate.syntax import code, one_line
 
 MARK = "@nni."
@@ -60,6 +62,11 @@ class AnnotationText:
     def body(self) -> str:
         """The expression: what follows the `@`, without the white space around it."""
         return self.value.strip()[1:]
+
+    @property
+    def is_squeezed(self) -> bool:
+        """Whether the expression has more lines than its source: escapes break some."""
+        return newlines(self.body) > newlines(self.source[self.source_offset(0) :])
 
     def source_offset(self, body_offset: int) -> int:
         """The place in `source` of a character of `body`."""
@@ -167,6 +174,8 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
     known = list(kinds)
     if kind not in known:
         message = f"@nni.{kind} is no annotation{did_you_mean(kind, known, '@nni.')}"
+        if kind in TYPES:
+            message = f"@nni.{kind} is no annotation; did you mean @nni.variable(nni.{kind}(...))?"
         raise AnnotationError("NNI102", message, expression.func)
     return Annotation(text, tree, kind, expression)
 
@@ -287,8 +296,8 @@ def _characters(raw: str, is_raw: bool) -> Iterable[tuple[str, int]]:
         piece = match.group() if match else raw[index]
         if match:
             value = _unescaped(piece)
-        elif raw.startswith("\r\n", index):
-            piece, value = "\r\n", "\n"
+        elif piece == "\r":
+            piece, value = ("\r\n" if raw.startswith("\r\n", index) else "\r"), "\n"
         else:
             value = piece
         for character in value:
@@ -297,7 +306,7 @@ def _characters(raw: str, is_raw: bool) -> Iterable[tuple[str, int]]:
 
 
 def _unescaped(piece: str) -> str:
-    if piece in ("\\\n", "\\\r\n"):
+    if piece[1] in "\r\n":
         return ""
     if piece[1] not in _KNOWN_ESCAPES:
         return piece

@@ -27,7 +27,7 @@ def unreachable_reports(tree: ast.Module, module: Module, path: str) -> Iterator
     if not reports:
         return
     for line in sorted({line for line, _ in unreachable(tree)} & reports.keys()):
-        message = "this report can't be reached: the code before it always leaves the block"
+        message = "no run reaches this report: the code around or before it never leads here"
         yield reports[line].diagnostic(path, "NNI509", message, is_error=False)
 
 

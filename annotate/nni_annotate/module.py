@@ -17,13 +17,16 @@ from nni_annotate.finder import Called, Edited, Finder, Layered, Problem
 from nni_annotate.grammar import MARK, is_comment_annotation, reads_like_a_call
 from nni_annotate.positions import Span, spans
 from nni_annotate.rules.calls import CodeCall, calls_of
-from nni_annotate.rules.rule import SourceFile, option_text
+from nni_annotate.rules.rule import SourceFile, Spot, option_text
 from nni_annotate.source import Edit, SourceText, Token, newlines, spliced
 from nni_annotate.space import Parameters
 from nni_annotate.syntax import code
 from nni_annotate.trial_api import TRIAL_API
 
 _AFTER_A_COMMENT = re.compile(r"#\s*@nni\.\w+\s*\(")
+_JOINT = re.compile(r"\\(?:\r\n|\r|\n)")
+_BLANK = " \t\f\r\n\\"  # what may stand between the tokens of joined lines
+_QUOTES = frozenset("\"'")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Module:
         self.file = file
         self.cell = cell
         self.tree = tree
+        self._masked = masked.text
         self.found = Finder(tree, file, masked.comments)
         if has_calls:
             self._add_calls()
@@ -115,7 +119,7 @@ class Module:
             nodes += edited.node, *(spot.node for spot in edited.found.spots)
             if edited.found.binder is not None:
                 nodes.append(edited.found.binder)
-        return spans(self.tree, dict.fromkeys(nodes))
+        return spans(self.tree, self._masked, dict.fromkeys(nodes))
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -152,6 +156,14 @@ class Module:
         """The source with these values in the annotated statements, or without annotations too."""
         edits = [*self._writing(values), *(self._stripping() if strip else ())]
         return spliced(self.source.text, edits)
+
+    def first_annotation(self) -> Where | None:
+        """The place of the first annotation; calls in code are none."""
+        places = sorted(self._spans[node] for node in self.found.literals)
+        if not places:
+            return None
+        line, column = self.source.place(places[0][0])
+        return Where(line, column, 1, self.source.line(line), self.cell)
 
     def bound_names(self) -> dict[tuple[str, int], Where]:
         """The plain names that parameters are bound to, with the line that binds each."""
@@ -248,11 +260,20 @@ class Module:
         return f"{function}({text})"
 
     def _layers(self, layered: Layered, source: str) -> str:
-        statements = layered.layers.code(self.file.literal(self._layers_key(layered)))
+        """The statements that stand for the annotation, over as many lines as the string took."""
+        statements = layered.layers.statements(self.file.literal(self._layers_key(layered)))
         if layered.is_docstring:
-            return f"{source}; {statements}"
-        # The last statement ends in a bracket, inside which lines may be broken.
-        return f"{statements[:-1]}{self.tree.default_newline * newlines(source)}{statements[-1]}"
+            return "; ".join((source, *statements))
+        start, end = self._spans[layered.node]
+        before = self.source.text[self.source.line_start(start) : start]
+        after = self.source.text[end : self.source.line_end(end)]
+        newline, total = self.tree.default_newline, newlines(source)
+        if before.strip() or after.strip():  # the last one ends in a bracket, that may be wide
+            code = "; ".join(statements)
+            return f"{code[:-1]}{newline * total}{code[-1]}"
+        rows = [*statements[:total], "; ".join(statements[total:])]
+        rows = [row for row in rows if row]
+        return f"{newline}{before}".join(rows) + newline * (total + 1 - len(rows))
 
     def _writing(self, values: Parameters) -> Iterator[Edit]:
         for item in self.found.edited:
@@ -260,7 +281,21 @@ class Module:
             if key not in values or isinstance(item.edit, CodeCall):
                 continue
             for spot in item.found.spots:
-                yield self._edit(spot.node, partial(spot.written, values[key]), _rank(item))
+                rewrite = partial(self._written, spot, values[key])
+                yield self._edit(spot.node, rewrite, _rank(item))
+
+    def _written(self, spot: Spot, value: Value, source: str) -> str:
+        """The code of a value, apart from a word beside it: parentheses may have stood between."""
+        text = spot.written(value, source)
+        if text == source:
+            return text
+        start, end = self._spans[spot.node]
+        before, after = self.source.text[start - 1 : start], self.source.text[end : end + 1]
+        left = " " if _is_word(before) and (_is_word(text[0]) or text[0] in _QUOTES) else ""
+        right = " " if _is_word(text[-1]) and (_is_word(after) or after in _QUOTES) else ""
+        if after == "." and text[0].isdigit():  # 1.real is no Python
+            right = " "
+        return f"{left}{text}{right}"
 
     def _stripping(self) -> Iterator[Edit]:
         for node in self.found.literals:
@@ -273,17 +308,34 @@ class Module:
     def _around(self, start: int, end: int) -> Span:
         """The stretch that goes with an annotation: its lines, or its semicolon, or its blanks."""
         text = self.source.text
-        first, last = self.source.line_start(start), self.source.line_end(end)
+        first, last = self._joined_lines(start, end)
         before, after = text[first:start], text[end:last]
-        if not before.strip() and not after.strip():
+        if not before.strip(_BLANK) and not after.strip(_BLANK):
             return first, last
-        if after.lstrip().startswith(";"):
+        if after.lstrip(_BLANK).startswith(";"):
             rest = after[after.index(";") + 1 :]
-            return start, last - len(rest.lstrip(" \t\f"))
-        kept = before.rstrip()
+            return start, last - len(rest.lstrip(_BLANK if rest.strip(_BLANK) else " \t\f"))
+        kept = before.rstrip(_BLANK)
         if kept.endswith(";"):
-            kept = kept[:-1].rstrip()
+            kept = kept[:-1].rstrip(_BLANK)
         return first + len(kept) if kept else start, end
+
+    def _joined_lines(self, start: int, end: int) -> Span:
+        """The lines of a stretch, with those that a backslash joins to them."""
+        first, last = self.source.line_start(start), self.source.line_end(end)
+        while first in self._joints:
+            first = self.source.line_start(first - 1)
+        while last in self._joints and last < len(self.source.text):
+            last = self.source.line_end(last)
+        return first, last
+
+    @cached_property
+    def _joints(self) -> frozenset[int]:
+        """Where lines begin that a backslash joins to those before them."""
+        found = list(_JOINT.finditer(self.source.text))
+        tokens = self.source.tokens() if found else ()
+        comments = {token.end for token in tokens if token.is_comment}
+        return frozenset(match.end() for match in found if match.start() + 1 not in comments)
 
     def _strays(self, path: str) -> Iterator[Diagnostic]:
         """What reads like an annotation and stands where it has no effect."""
@@ -296,7 +348,10 @@ class Module:
                 continue
             source = text[token.start : token.end]
             if token.is_comment and is_comment_annotation(source):
-                message = "no statement can stand here, so this annotation can't either"
+                message = (
+                    "no statement can stand here; put the annotation on a line of its own, "
+                    "indented as the block that it is part of"
+                )
                 yield self._at(token).diagnostic(path, "NNI208", message, is_error=True)
             elif token.is_comment and _AFTER_A_COMMENT.search(source):
                 message = "an annotation has an effect only where the comment begins with it"
@@ -310,6 +365,10 @@ class Module:
         shown = self.source.line(line)
         width = min(token.end - token.start, len(shown) - column + 1)
         return Where(line, column, width, shown, self.cell)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _rank(item: Edited) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-import warnings
+import contextlib
+import re
+from dataclasses import replace
 
 import libcst as cst
 
@@ -11,7 +13,10 @@ from nni_annotate.comments import Masked, mask_comments
 from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.module import Module
 from nni_annotate.rules.rule import SourceFile
+from nni_annotate.skim import skimmed
 from nni_annotate.source import SourceText
+
+_FORM_FEED = re.compile(r"(?:\A|(?<=[\r\n]))[ \t\f]*\f(?=[ \t]*[^ \t\f\r\n#])")
 
 
 def parse(
@@ -29,20 +34,37 @@ def parse(
     """
     text = source if source.text == python else SourceText(python)
     masked = mask_comments(text)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's own, of escapes in the user's strings
+    try:
+        tree, parsed = _tree(skimmed(text, masked.text, has_calls=has_calls), masked.text)
+    except cst.ParserSyntaxError as error:
+        masked = mask_comments(text, leave=_misplaced(text, masked))
         try:
-            tree = cst.parse_module(masked.text)
-        except cst.ParserSyntaxError as error:
-            raise CompileError([_syntax_error(error, text, masked, path, cell)]) from None
-        return Module(source, python, tree, masked, file, cell, has_calls=has_calls)
+            tree, parsed = _tree(masked.text, masked.text)
+        except cst.ParserSyntaxError:
+            raise CompileError([_syntax_error(error, text, path, cell)]) from None
+    masked = replace(masked, text=parsed)
+    return Module(source, python, tree, masked, file, cell, has_calls=has_calls)
+
+
+def _tree(skimmed: str, text: str) -> tuple[cst.Module, str]:
+    """The tree of what matters of the text, else of all of it, with what was parsed."""
+    if skimmed != text:
+        with contextlib.suppress(cst.ParserSyntaxError):
+            return cst.parse_module(skimmed), skimmed
+    try:
+        return cst.parse_module(text), text
+    except cst.ParserSyntaxError:  # libcst takes a form feed in an indentation for a part of it
+        if not _FORM_FEED.search(text):
+            raise
+        return cst.parse_module(_FORM_FEED.sub("", text)), text
 
 
 def _syntax_error(
-    error: cst.ParserSyntaxError, source: SourceText, masked: Masked, path: str, cell: int
+    error: cst.ParserSyntaxError, source: SourceText, path: str, cell: int
 ) -> Diagnostic:
     """Where and why the text is no Python, in CPython's words where it agrees."""
     line, column, why = error.raw_line, error.raw_column + 1, ""
+    is_python = False
     try:
         ast.parse(source.text)
     except SyntaxError as found:
@@ -51,26 +73,28 @@ def _syntax_error(
     except (ValueError, RecursionError, MemoryError):
         pass
     else:
-        if masked.comments:
-            return _misplaced_comment(source, masked, path, cell)
+        is_python = True
     lines = source.text.split("\n")
     text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
     message = f"this file is no valid Python, so its annotations can't be compiled{why}"
+    if is_python:
+        message = "libcst, which reads annotated files, can't read this layout, though Python can"
     return Diagnostic(path, cell, line, max(column, 1), "NNI401", message, 1, text)
 
 
-def _misplaced_comment(source: SourceText, masked: Masked, path: str, cell: int) -> Diagnostic:
-    """The first comment in whose place a string would be no valid Python."""
+def _misplaced(source: SourceText, masked: Masked) -> set[int]:
+    """Where the comments begin in whose places a string would be no valid Python."""
     text = source.text
-    alone = [token for token in masked.tokens if token.is_first]
-    for token in alone:
-        try:
-            ast.parse(f"{text[: token.start]}''{text[token.end :]}")
-        except SyntaxError:
-            break
-    else:
-        token = alone[0]
-    line, column = source.place(token.start)
-    message = "no statement can stand here; indent the annotation as the block that it is part of"
-    width = token.end - token.start
-    return Diagnostic(path, cell, line, column, "NNI208", message, width, source.line(line))
+    return {
+        token.start
+        for token in masked.tokens
+        if token.is_first and not _is_python(f"{text[: token.start]}''{text[token.end :]}")
+    }
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

@@ -22,7 +22,8 @@ from nni_annotate.sources import (
     look_alikes,
     may_hold_annotations,
     may_hold_calls,
-    python_source,
+    mentions_nni,
+    read_python,
 )
 from nni_annotate.space import Parameters, SearchSpace
 from nni_annotate.trial_api import is_compiled
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 SEARCH_SPACE = "search_space.json"
 _FINAL = b"report_final_result"
 _ASKS = frozenset({"get_next_parameter", "get_next_parameters", "get_parameters"})
-_ASKING = re.compile(rb"\bnni\s*\.\s*get_")
+_ASKING = re.compile(rb"\bget_(?:next_)?parameters?\b")
 
 
 @dataclass(frozen=True)
@@ -156,24 +157,31 @@ class _Work:
     asks: list[Diagnostic] = field(default_factory=list)
     unread: list[tuple[str, Unread]] = field(default_factory=list)
     reports: bool = False
+    first: str = ""  # where the first annotation is
 
     def take(self, path: str) -> None:
         """Takes in the next file."""
-        full = self.listing.root / path
         try:
-            content = python_source(full, follow=self.listing.is_one_file)
+            content = read_python(self.listing, path)
         except OSError as error:
             message = f"this file can't be read: {error.strerror}"
             self.diagnostics.append(Diagnostic(path, code="NNI409", message=message))
             return
         if content is None:
-            self._note_link(full, path)
+            self._note_link(path)
             self.carried.append(path)
             return
         self.reports = self.reports or _FINAL in content
+        if not mentions_nni(content):
+            self.carried.append(path)
+            return
         if not path.endswith(NOTEBOOK):
             self.diagnostics.extend(look_alikes(content, path))
-            if _ASKING.search(content) and not _has_own_nni(self.listing, path):
+            if (
+                b"nni" in content
+                and _ASKING.search(content)
+                and not _has_own_nni(self.listing, path)
+            ):
                 self.asks.extend(_asks(content, path))
         if is_compiled(content) and not path.endswith(NOTEBOOK):
             message = "this file is compiled already; compile the source that it was made from"
@@ -185,8 +193,15 @@ class _Work:
 
     def finish(self) -> CompiledTree:
         """The tree, if nothing is wrong with it."""
-        if self.domains:
-            self.diagnostics.extend(self.asks)
+        if self.first:
+            self.diagnostics.extend(
+                replace(
+                    asking,
+                    message=f"nni.{asking.message}() asks for parameters that the annotations use, as "
+                    f"at {self.first}; annotate, or write a search space file and use the API",
+                )
+                for asking in self.asks
+            )
         if any(found.is_error for found in self.diagnostics):
             lone = self.listing.is_one_file
             raise CompileError(shown(self.diagnostics, self.source, lone=lone))
@@ -219,6 +234,9 @@ class _Work:
             self.diagnostics.extend(error.diagnostics)
             return
         self.diagnostics.extend(result.warnings)
+        if result.first is not None and not self.first:
+            where = result.first
+            self.first = f"{path}, {where}" if where.cell else f"{path}:{where.line}"
         if not result.is_annotated:
             self.carried.append(path)
             return
@@ -254,9 +272,11 @@ class _Work:
     def _unread_anywhere(self) -> Iterator[Diagnostic]:
         """Warnings of a module's values that no other file mentions, nor the module itself."""
         left = list(self.unread)
-        for other in self.listing.files if left else ():
+        for other in self.listing.files:
+            if not left:
+                break
             try:
-                content = python_source(self.listing.root / other, follow=self.listing.is_one_file)
+                content = read_python(self.listing, other)
             except OSError:  # it was read before; what vanished mentions nothing
                 continue
             if content is not None:
@@ -267,14 +287,15 @@ class _Work:
                 ]
         return (value.diagnostic for _, value in left)
 
-    def _note_link(self, full: Path, path: str) -> None:
+    def _note_link(self, path: str) -> None:
         """Warns of an annotated file that only a link out of the tree leads to."""
-        if not full.is_symlink() or not full.is_file():
+        full = self.listing.root / path
+        if self.listing.files[path].aim is None or not full.is_file():
             return
         top = self.listing.root.resolve()
         try:
             outside = not full.resolve().is_relative_to(top)
-            content = python_source(full, follow=True) if outside else None
+            content = read_python(self.listing, path, follow=True) if outside else None
         except OSError:
             return  # what can't be read is no annotated file that anybody could use
         if content is not None and may_hold_annotations(content):
@@ -319,29 +340,39 @@ def _mentions(content: bytes, path: str, name: str) -> bool:
 
 
 def _asks(content: bytes, path: str) -> Iterator[Diagnostic]:
-    """Calls that ask for parameters through the API, in a file that imports nni."""
+    """Calls that ask for parameters through the API, as a file imports it."""
     try:
-        tree = ast.parse(content)
+        nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    nodes = list(ast.walk(tree))
-    if not any(
-        isinstance(node, ast.Import) and any(name.name == "nni" for name in node.names)
+    modules = {
+        alias.asname or alias.name
         for node in nodes
-    ):
-        return
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name == "nni"
+    }
+    functions = {
+        alias.asname or alias.name: alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module == "nni" and not node.level
+        for alias in node.names
+    }
     for node in nodes:
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="nni"), attr=name)) if name in _ASKS:
-                message = (
-                    f"nni.{name}() in a tree with annotations: a program uses one way or the "
-                    "other; annotate, or write a search space file and use the API"
-                )
-                text = content.split(b"\n")[node.lineno - 1].decode("utf-8", "replace")
-                yield Diagnostic(
-                    path, 0, node.lineno, node.col_offset + 1, "NNI406", message,
-                    len(f"nni.{name}"), text.rstrip("\r"),
-                )  # fmt: skip
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)) if (
+                owner in modules
+            ):
+                width = len(f"{owner}.{name}")
+            case ast.Call(func=ast.Name(id=called)) if called in functions:
+                name, width = functions[called], len(called)
+            case _:
+                continue
+        if name in _ASKS:
+            text = content.split(b"\n")[node.lineno - 1]
+            column = len(text[: node.col_offset].decode("utf-8", "replace")) + 1
+            line = text.decode("utf-8", "replace").rstrip("\r")
+            yield Diagnostic(path, 0, node.lineno, column, "NNI406", name, width, line)
 
 
 def _tree_warnings(annotated: bool, reports: bool) -> Iterator[Diagnostic]:

@@ -68,6 +68,12 @@ class SourceText:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """The character at a line, counted from 1, and a column in bytes of UTF-8, from 0."""
+        begin = self._starts[line - 1]
+        before = self.text[begin : begin + column]
+        return begin + (column if before.isascii() else len(before.encode()[:column].decode()))
+
     def line(self, number: int) -> str:
         """The text of a line, without its end."""
         begin = self._starts[number - 1]

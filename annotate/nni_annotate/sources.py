@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 
 from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.errors import NniAnnotateError
-from nni_annotate.ignore import NO_RULES, Rules, add_rules
+from nni_annotate.ignore import IGNORE_FILE, NO_RULES, Rules, add_rules
 
 MANIFEST = ".nni-annotate.json"
+STAGING = ".nni-annotate-"  # begins the names of what is on its way to its place
 NOTEBOOK = ".ipynb"
 _SUFFIXES = frozenset({".py", ".pyw", NOTEBOOK})
 LEFT_OUT = frozenset({".git", "__pycache__", ".hg", ".svn", ".ipynb_checkpoints"})
 # Folders that hold all files of one of these: virtual environments, earlier outputs, experiments.
-_MARKS = (("pyvenv.cfg",), (MANIFEST,), ("history.sqlite", "trials", "results"))
+_MARKS = (frozenset({"pyvenv.cfg"}), frozenset({MANIFEST}),
+          frozenset({"history.sqlite", "trials", "results"}))  # fmt: skip
 # A string or a comment whose text begins as an annotation does; a notebook's quotes are escaped.
 _ANNOTATION = re.compile(rb"""["'#][\s\\n]*@nni\.""")
-_IMPORT = re.compile(rb"\bimport\s[^#\n]*\bnni\b|\bfrom\s+nni\s+import\b")
-_CALL = re.compile(rb"\b(?:choice|function_choice|randint|q?(?:log)?uniform|q?(?:log)?normal)\s*\(")
-_KINDS = rb"(?:variable|function_choice|report_\w+|get_next_parameter|mutable_layers)\s*\("
+_NNI = re.compile(rb"nni(?![A-Za-z])", re.IGNORECASE)
+_NAME = re.compile(rb"\bnni\b")
+_IMPORT = re.compile(rb"\bimport\s")
+_FROM = re.compile(rb"\bfrom\s+nni\s+import\b")
+_CALL = re.compile(rb"\b(?:choice|function_choice|randint|q?(?:log)?uniform|q?(?:log)?normal)\b")
 # Statements that are nearly annotations: what they lack is the @, or they have a blank too many.
-_LOOK_ALIKE = re.compile(
-    rb"""^[ \t]*(?:[rRuU]?(?:\"{3}|'{3}|"|')\s*(?:nni\s*\.\s*|@\s*nni\s*[.: _]\s*)"""
-    + _KINDS
-    + rb"""|\#\s*(?:@\s*nni\s*[.: _]\s*"""
-    + _KINDS
-    + rb"""|nni\.(?:variable|mutable_layers)\s*\())""",
-    re.MULTILINE | re.IGNORECASE,
+_NEARLY = re.compile(
+    rb"""nni(?P<link>\s*[.:_]\s*|\s+)
+    (?P<kind>variable|function_choice|report_\w+|get_next_parameter|mutable_layers)\s*\(""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_BEFORE = re.compile(
+    rb"""^[ \t]*(?P<begin>[rRuU]?(?:\"{3}|'{3}|"|')|\#)\s*(?P<at>@\s*)?\Z""", re.M | re.X
+)
+_MOST_BEFORE = 200  # bytes between the beginning of a line and nni
 
 
 class ProjectError(NniAnnotateError):
     """A source or an output that can't be used as it stands."""
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What tells whether a file was changed; `aim` is where a link leads, None for a file."""
 
     size: int
@@ -59,35 +66,49 @@ class Listing:
     folders: list[str] = field(default_factory=list)
     notes: list[Diagnostic] = field(default_factory=list)
 
+    def place(self, path: str) -> str:
+        """The path of one of the files from the current folder."""
+        return os.path.join(self.root, path)  # noqa: PTH118 - quick
+
+    def read(self, path: str, *, follow: bool = False) -> bytes:
+        """The content of one of the files, not of what a link leads to unless followed.
+
+        Raises OSError, also for what is no plain file any more.
+        """
+        return read_plain(self.place(path), follow=follow or self.is_one_file)
+
 
 def list_source(source: Path, leave_out: Path | None) -> Listing:
     """Lists a folder, or the one file that the source is; `leave_out` is no part of it.
 
     The paths of its notes are relative to the root, too. Raises ProjectError.
     """
+    if not os.path.lexists(source):
+        raise ProjectError(f"{source}: no such file or folder")
     try:
-        if source.is_file():
-            return Listing(source.parent, True, {source.name: _stamp(source.stat())})
-        if not source.is_dir():
-            raise ProjectError(f"{source}: no such file or folder")
+        found = source.stat()
+        if stat.S_ISREG(found.st_mode):
+            return Listing(source.parent, True, {source.name: _stamp(found)})
+        if not stat.S_ISDIR(found.st_mode):
+            raise ProjectError(f"{source}: is neither a file nor a folder")
         listing = Listing(source, False)
-        skipped = os.path.abspath(leave_out) if leave_out is not None else ""  # noqa: PTH100
-        _walk(listing, str(source), "", skipped, NO_RULES)
+        _walk(listing, _inside(source, leave_out) if leave_out is not None else frozenset())
     except (OSError, ValueError) as error:
         where = getattr(error, "filename", None) or source
         raise ProjectError(f"{where}: {getattr(error, 'strerror', None) or error}") from None
     listing.files = dict(sorted(listing.files.items()))
     listing.folders.sort()
+    listing.notes.sort()
     return listing
 
 
 def list_output(out: Path) -> dict[str, Stamp]:
-    """The files and links in an output folder, whatever they are."""
+    """The files and links in an output folder, whatever they are. Raises OSError."""
     files: dict[str, Stamp] = {}
     stack = [""]
     while stack:
         prefix = stack.pop()
-        with os.scandir(out / prefix if prefix else out) as entries:
+        with os.scandir(os.path.join(out, prefix)) as entries:  # noqa: PTH118 - quick
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(f"{prefix}{entry.name}/")
@@ -96,27 +117,65 @@ def list_output(out: Path) -> dict[str, Stamp]:
     return files
 
 
-def _walk(listing: Listing, folder: str, prefix: str, skipped: str, rules: Rules) -> None:
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    rules = add_rules(rules, folder, prefix, (entry.name for entry in found))
-    for entry in found:
-        path = f"{prefix}{entry.name}"
-        if skipped and os.path.abspath(entry.path) == skipped:  # noqa: PTH100 - links not followed
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name in LEFT_OUT or rules.leave_out(f"{path}/") or is_left_out(entry.path):
+def _walk(listing: Listing, skipped: frozenset[str]) -> None:
+    stack = [("", NO_RULES)]
+    while stack:  # no recursion: folders may be nested more deeply than Python's stack
+        prefix, rules = stack.pop()
+        try:
+            with os.scandir(os.path.join(listing.root, prefix)) as entries:  # noqa: PTH118
+                found = list(entries)
+        except FileNotFoundError:
+            if not prefix:
+                raise
+            continue  # vanished meanwhile
+        names = {entry.name for entry in found}
+        if prefix:
+            if is_marked(names):
                 continue
-            listing.folders.append(path)
-            _walk(listing, entry.path, f"{path}/", skipped, rules)
-        elif rules.leave_out(path):
-            continue
-        elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
+            listing.folders.append(prefix[:-1])
+        if IGNORE_FILE in names:
+            rules = _read_rules(rules, listing, prefix)
+        for entry in found:
+            path = f"{prefix}{entry.name}"
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if (
+                path in skipped
+                or entry.name.startswith(STAGING)
+                or (is_folder and entry.name in LEFT_OUT)
+                or (rules.files and rules.leave_out(path, is_folder=is_folder))
+            ):
+                continue
+            if is_folder:
+                stack.append((f"{path}/", rules))
+            else:
+                _take(listing, path, entry)
+
+
+def _take(listing: Listing, path: str, entry: os.DirEntry[str]) -> None:
+    if entry.is_symlink() or entry.is_file(follow_symlinks=False):
+        with contextlib.suppress(FileNotFoundError):  # vanished meanwhile
             listing.files[path] = _stamp_of(entry)
-        else:
-            message = "is no file, folder or link; it is left out"
-            note = Diagnostic(path, code="NNI513", message=message, is_error=False)
-            listing.notes.append(note)
+    else:
+        message = "is no file, folder or link; it is left out"
+        listing.notes.append(Diagnostic(path, code="NNI513", message=message, is_error=False))
+
+
+def _read_rules(rules: Rules, listing: Listing, prefix: str) -> Rules:
+    path = f"{prefix}{IGNORE_FILE}"
+    try:
+        return add_rules(rules, listing.read(path, follow=True), prefix)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{listing.place(path)}: is no UTF-8 text: {error}") from None
+
+
+def _inside(source: Path, folder: Path) -> frozenset[str]:
+    """What a folder is called inside the source, if it is there, with links followed or not."""
+    found = set()
+    for resolve in (os.path.abspath, os.path.realpath):
+        top, place = os.path.join(resolve(source), ""), resolve(folder)  # noqa: PTH118
+        if place.startswith(top):
+            found.add(place[len(top) :])
+    return frozenset(found)
 
 
 def _stamp_of(entry: os.DirEntry[str]) -> Stamp:
@@ -129,34 +188,59 @@ def _stamp(found: os.stat_result) -> Stamp:
     return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode))
 
 
-def is_left_out(folder: str | Path) -> bool:
-    """Whether a folder is a virtual environment, an earlier output or an experiment."""
-    return any(
-        all(os.path.lexists(os.path.join(folder, name)) for name in mark)  # noqa: PTH118 - quick
-        for mark in _MARKS
-    )
+def is_marked(names: Collection[str]) -> bool:
+    """Whether a folder of these names is a virtual environment, an output or an experiment."""
+    return any(mark.issubset(names) for mark in _MARKS)
 
 
-def python_source(path: Path, follow: bool) -> bytes | None:
+def read_plain(place: str | Path, most: int = -1, *, follow: bool = True) -> bytes:
+    """The content of a plain file, or as many bytes of it; nothing else is waited for.
+
+    Raises OSError, also for what is no plain file, and for links unless they are followed.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    handle = os.open(place, flags)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no plain file", str(place))
+        parts = [os.read(handle, most if most >= 0 else found.st_size + 1)]
+        while most < 0 and parts[-1]:
+            parts.append(os.read(handle, found.st_size + 1))
+        return b"".join(parts)
+    finally:
+        os.close(handle)
+
+
+def read_python(listing: Listing, path: str, *, follow: bool = False) -> bytes | None:
     """The content of a Python file; None for everything else, links among it unless followed.
 
     Raises OSError.
     """
-    if (not follow and path.is_symlink()) or not is_python(path):
+    if listing.files[path].aim is not None and not follow:
         return None
-    return path.read_bytes()
+    return listing.read(path, follow=follow) if is_python(listing, path, follow=follow) else None
 
 
-def is_python(path: Path) -> bool:
-    """Whether a file is Python source: by its suffix, or by its first line where it has none."""
-    name = path.name
-    if "." in name.lstrip("."):
-        return PurePosixPath(name).suffix in _SUFFIXES and path.is_file()
-    if not path.is_file():
+def is_python(listing: Listing, path: str, *, follow: bool = False) -> bool:
+    """Whether a file is Python source: by its suffix, or by its first line where it has none.
+
+    Raises OSError.
+    """
+    name = path[path.rfind("/") + 1 :].lstrip(".")
+    if "." in name:
+        return name[name.rfind(".") :] in _SUFFIXES
+    if listing.files[path].aim is not None and not follow:
         return False
-    with path.open("rb") as file:
-        line = file.readline(200)
-    return line.startswith(b"#!") and b"python" in line
+    begin = read_plain(listing.place(path), 200, follow=follow or listing.is_one_file)
+    return begin.startswith(b"#!") and b"python" in begin.split(b"\n", 1)[0]
+
+
+def mentions_nni(content: bytes) -> bool:
+    """Whether anything in a file can be about nni; quick, for most files are not."""
+    return (b"nni" in content or b"NNI" in content or b"Nni" in content) and _NNI.search(
+        content
+    ) is not None
 
 
 def may_hold_annotations(content: bytes) -> bool:
@@ -166,24 +250,52 @@ def may_hold_annotations(content: bytes) -> bool:
 
 def may_hold_calls(content: bytes) -> bool:
     """Whether a file is worth parsing for calls of nni that are parameters."""
-    return (
-        b"nni" in content
-        and _IMPORT.search(content) is not None
-        and _CALL.search(content) is not None
-    )
+    return _imports_nni(content) and _CALL.search(content) is not None
+
+
+def _imports_nni(content: bytes) -> bool:
+    """Whether a line imports nni; each is looked at once, for it may be very long."""
+    end = -1
+    for match in _NAME.finditer(content):
+        if match.start() < end:
+            continue
+        begin, end = content.rfind(b"\n", 0, match.start()) + 1, content.find(b"\n", match.end())
+        end = end if end >= 0 else len(content)
+        line = content[begin:end]
+        if _FROM.search(line):
+            return True
+        for part in line.split(b"#"):
+            found = _IMPORT.search(part)
+            if found and _NAME.search(part, found.end()):
+                return True
+    return False
 
 
 def look_alikes(content: bytes, path: str) -> Iterator[Diagnostic]:
     """Warnings of statements that are nearly annotations."""
-    if b"nni" not in content and b"NNI" not in content and b"Nni" not in content:
-        return
-    for match in _LOOK_ALIKE.finditer(content):
-        begin = content[match.start() : match.end()].lstrip(b" \t#'\"rRuU\n\r")
-        if begin.startswith(b"@nni."):
+    line, counted = 1, 0
+    for match in _NEARLY.finditer(content):
+        if not _is_meant(content, match):
             continue
-        line = content[: match.end()].count(b"\n") + 1
-        text = content.split(b"\n")[line - 1].decode("utf-8", "replace").rstrip("\r")
+        line += content.count(b"\n", counted, match.end())
+        counted = match.end()
+        begin, end = content.rfind(b"\n", 0, counted) + 1, content.find(b"\n", counted)
+        shown = content[begin : end if end >= 0 else None]
+        text = shown.decode("utf-8", "replace").rstrip("\r")
         column = len(text) - len(text.lstrip()) + 1
         message = "this looks like an annotation but is none: its text is to begin with @nni."
         width = len(text.strip())
         yield Diagnostic(path, 0, line, column, "NNI502", message, width, text, is_error=False)
+
+
+def _is_meant(content: bytes, match: re.Match[bytes]) -> bool:
+    """Whether `nni.KIND(` begins a statement or a comment, and is no annotation for all that."""
+    before = _BEFORE.search(content, max(match.start() - _MOST_BEFORE, 0), match.start())
+    if before is None:
+        return False
+    link = match["link"].strip()
+    if before["at"] is not None:
+        return (before["at"], content[match.start() : match.start() + 4]) != (b"@", b"nni.")
+    if before["begin"] != b"#":
+        return link == b"."
+    return match["link"] == b"." and match["kind"].lower() in (b"variable", b"mutable_layers")

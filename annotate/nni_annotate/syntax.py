@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
@@ -26,6 +27,7 @@ _LAYOUT = (
     cst.MaybeSentinel,
 )
 _CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_BREAK = re.compile(r"[\r\n]")
 _MOST_BITS = 4096  # no number in a search space is longer; 10**10**10 must not be computed
 
 
@@ -226,8 +228,16 @@ def _arithmetic(
             return left % right
         case cst.Power():
             return _power(left, right)
+        case cst.LeftShift() if isinstance(left, int) and isinstance(right, int):
+            return _power(2, right) * left if right >= 0 else _not_a_shift(node)
+        case cst.RightShift() if isinstance(left, int) and isinstance(right, int):
+            return left >> right if right >= 0 else _not_a_shift(node)
         case _:
             raise NotAConstant(one_line(node))
+
+
+def _not_a_shift(node: cst.BaseExpression) -> int:
+    raise NotAConstant(one_line(node))
 
 
 def _power(base: int | float, exponent: int | float) -> int | float:
@@ -253,6 +263,9 @@ class _Tidy(cst.CSTTransformer):
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         if isinstance(updated_node, cst.FormattedString):
             return updated_node
+        if isinstance(updated_node, cst.SimpleString) and _BREAK.search(updated_node.value):
+            value = _string_value(updated_node)
+            return updated_node if value is None else updated_node.with_changes(value=ascii(value))
         if isinstance(updated_node, cst.AssignEqual):
             return cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
         changes = {

@@ -249,6 +249,30 @@ def test_what_is_no_notebook_is_an_error(tmp_path: Path) -> None:
     assert run("nni-annotate", ".", "--check", cwd=tmp_path).returncode == 0
 
 
+def test_more_options_than_python_nests_are_refused(tmp_path: Path) -> None:
+    """NNI403: the compiled file could not be run."""
+    options = ", ".join(f"f({number})" for number in range(3000))
+    (tmp_path / "a.py").write_text(f'"@nni.variable(nni.choice({options}), name=x)"\nx = f(0)\n')
+    done = run("nni-annotate", "a.py", "--check", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "a.py: error[NNI403]: a choice has too many options" in done.stdout
+
+
+def test_imports_of_nni_that_are_parameters(tmp_path: Path) -> None:
+    """Whatever way a file imports it; what else is called so is left alone."""
+    heads = [
+        "import nni", "import nni as n", "from nni import choice", "from nni import choice as pick",
+        "from nni import *", "try:\n    import nni\nexcept ImportError:\n    nni = None",
+    ]  # fmt: skip
+    calls = ["nni.choice", "n.choice", "choice", "pick", "choice", "nni.choice"]
+    for head, call in zip(heads, calls, strict=True):
+        (tmp_path / "a.py").write_text(f"{head}\nprint({call}(1, 2, name='k'))\n")
+        done = run("nni-annotate", "a.py", "--emit-search-space", cwd=tmp_path)
+        assert list(json.loads(done.stdout)) == ["a/k/choice"], head
+    (tmp_path / "a.py").write_text("import nni\nnni = Mine()\nprint(nni.choice(1, 2))\n")
+    assert run("nni-annotate", "a.py", "--emit-search-space", cwd=tmp_path).stdout == "{}\n"
+
+
 def test_help_imports_no_parser() -> None:
     """Only what compiles needs libcst."""
     code = (

@@ -9,10 +9,8 @@ from nni_annotate.codes import TITLES
 
 # These need a tree, or what no repository holds: a socket, a file that nobody may read.
 IN_OTHER_TESTS = {
-    "NNI402",
     "NNI403",
     "NNI405",
-    "NNI406",
     "NNI408",
     "NNI409",
     "NNI512",

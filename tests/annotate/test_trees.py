@@ -183,7 +183,7 @@ def test_one_module_name_for_two_files_is_an_error(source: Path) -> None:
     (source / "train.pyw").write_text(ANNOTATED)
     done = run("nni-annotate", source, "--emit-search-space")
     assert done.returncode == 1
-    assert "its module name train is also that of" in done.stderr
+    assert "error[NNI405]: its module name train is also that of" in done.stderr
 
 
 def test_every_file_s_errors_come_at_once(source: Path) -> None:
@@ -329,11 +329,11 @@ def test_annotations_and_the_api_in_one_tree(source: Path) -> None:
     (source / "other.py").write_text("import nni\nparams = nni.get_next_parameter()\n")
     done = run("nni-annotate", ".", "--emit-search-space", cwd=source)
     assert done.returncode == 1
-    assert "other.py:2:10: error[NNI406]: nni.get_next_parameter() in a tree with" in done.stderr
+    assert "other.py:2:10: error[NNI406]: nni.get_next_parameter() asks for" in done.stderr
 
 
 def test_calls_in_code_are_parameters(source: Path) -> None:
-    """Those of the module nni; another object called nni, or the user's own module, is left alone."""
+    """Those of the module nni; other objects called so, the user's module too, are left alone."""
     (source / "other.py").write_text("import nni\nk = nni.choice(2, 3, name='k')\n")
     done = run("nni-annotate", ".", "--emit-search-space", cwd=source)
     assert json.loads(done.stdout)["other/k/choice"] == {"_type": "choice", "_value": [2, 3]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, QualifiedNameSource, ScopeProvider
-from libcst.metadata.scope_provider import Scope
+from libcst.metadata.scope_provider import ImportAssignment, Scope
 
 from nni_annotate.domains import Choice, Domain
 from nni_annotate.errors import SpaceError
@@ -53,7 +53,10 @@ def calls_of(
 
     Every error has the node that it is about.
     """
-    finder = _CallFinder(MetadataWrapper(tree, unsafe_skip_copy=True).resolve(ScopeProvider))
+    bindings = _Bindings()
+    tree.visit(bindings)
+    scopes = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(ScopeProvider)
+    finder = _CallFinder(scopes, bindings)
     tree.visit(finder)
     good: list[tuple[cst.Call, CodeCall, Found]] = []
     bad: list[AnnotationError] = []
@@ -67,12 +70,32 @@ def calls_of(
     return good, bad
 
 
+class _Bindings(cst.CSTVisitor):
+    """Finds the names that are bound to None, as where an import failed, and `from nni import *`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empty: set[int] = set()
+        self.has_star = False
+
+    def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802
+        """Notes targets that are given None."""
+        if isinstance(node.value, cst.Name) and node.value.value == "None":
+            self.empty.update(id(target.target) for target in node.targets)
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:  # noqa: N802
+        """Notes the import of all names."""
+        is_nni = isinstance(node.module, cst.Name) and node.module.value == "nni"
+        self.has_star |= is_nni and not node.relative and isinstance(node.names, cst.ImportStar)
+
+
 class _CallFinder(cst.CSTVisitor):
     """Finds the calls, with the nodes around each; those that are an option of one are its own."""
 
-    def __init__(self, scopes: object) -> None:
+    def __init__(self, scopes: object, bindings: _Bindings) -> None:
         super().__init__()
         self.calls: list[tuple[cst.Call, str, tuple[cst.CSTNode, ...]]] = []
+        self._bindings = bindings
         self._scopes = scopes
         self._around: list[cst.CSTNode] = []
 
@@ -92,10 +115,23 @@ class _CallFinder(cst.CSTVisitor):
         scope = self._scopes.get(call.func)  # type: ignore[attr-defined]
         if not isinstance(scope, Scope) or not isinstance(call.func, (cst.Name, cst.Attribute)):
             return None
-        names = scope.get_qualified_names_for(call.func)
-        if any(name.source is not QualifiedNameSource.IMPORT for name in names):
+        first = call.func.value if isinstance(call.func, cst.Attribute) else call.func
+        if not isinstance(first, cst.Name):
             return None
-        found = {name.name for name in names}
+        bound = scope[first.value]
+        if not bound and self._bindings.has_star:
+            return first.value if f"nni.{first.value}" in _KNOWN else None
+        if any(
+            not isinstance(binding, ImportAssignment)
+            and id(getattr(binding, "node", None)) not in self._bindings.empty
+            for binding in bound
+        ):
+            return None
+        found = {
+            name.name
+            for name in scope.get_qualified_names_for(call.func)
+            if name.source is QualifiedNameSource.IMPORT
+        }
         return found.pop()[len("nni.") :] if len(found) == 1 and found <= _KNOWN else None
 
 
@@ -121,7 +157,7 @@ def _read(
             code = pick(options, source)
         else:
             code = compiled_value(type_, file, key, call, source)
-        return code if is_whole else f"({code})"
+        return code if is_whole and not call.lpar else f"({code})"
 
     spot = Spot(call, compiled, lambda _, source: source)
     return CodeCall(type_, name, call), Found(label, [spot], default)

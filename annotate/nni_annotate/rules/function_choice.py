@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,23 @@ from nni_annotate.grammar import Annotation, AnnotationError, take_name
 from nni_annotate.rules.places import evaluated
 from nni_annotate.rules.rule import Found, SourceFile, Spot, chose, no_keyword, option_text, pick
 from nni_annotate.rules.types import refuse_types
-from nni_annotate.syntax import code, first_line, one_line, operand, shape
+from nni_annotate.syntax import code, first_line, one_line, operand, parenthesised, shape
 
 _STRINGS = (cst.FormattedString, cst.ConcatenatedString)
-_ATOMS = (cst.Call, cst.Name, cst.Attribute, cst.Subscript, cst.BaseNumber, cst.BaseString)
+# What needs no parentheses anywhere; one_line() gives a tuple and a generator their own.
+_ATOMS = (
+    cst.Call,
+    cst.Name,
+    cst.Attribute,
+    cst.Subscript,
+    cst.BaseNumber,
+    cst.BaseString,
+    cst.BaseList,
+    cst.BaseDict,
+    cst.BaseSet,
+    cst.Tuple,
+    cst.GeneratorExp,
+)
 
 
 @dataclass(frozen=True)
@@ -50,11 +62,15 @@ class FunctionChoice:
         spots: list[Spot] = []
         strings: dict[cst.BaseExpression, set[int]] = {}
         found: set[int] = set()
+        matched: set[int] = set()
         for node, around in evaluated(statement):
             if not isinstance(node, kinds) or shape(node) not in shapes:
                 continue
+            if any(id(outer) in matched for outer in around):
+                continue  # a part of what is replaced as a whole
             if around and isinstance(around[-1], cst.ConcatenatedString):
                 continue  # a part of a string is no expression
+            matched.add(id(node))
             index = shapes.index(shape(node))
             found.add(index)
             string = next((outer for outer in around if isinstance(outer, _STRINGS)), None)
@@ -71,7 +87,7 @@ class FunctionChoice:
         default = (self.domain.options[found.pop()],) if len(found) == 1 else None
         return Found(self.name, spots, default)
 
-    def _spot(self, node: cst.CSTNode, original: int) -> Spot:
+    def _spot(self, node: cst.BaseExpression, original: int) -> Spot:
         def compiled(key: str, source: str) -> str:
             others = [
                 (operand(call), chose(key, self.file.literal(label)))
@@ -80,7 +96,7 @@ class FunctionChoice:
                 )
                 if index != original
             ]
-            return f"({pick(others, source)})" if others else source
+            return f"({pick(others, parenthesised(node, source))})" if others else source
 
         def written(value: Value, source: str) -> str:
             index = [identity(option) for option in self.domain.options].index(identity(value))
@@ -120,16 +136,12 @@ def _with_calls(
     """
     text = option_text(call)
     new = cst.parse_expression(text if isinstance(call, _ATOMS) else f"({text})")
-    changed = string.visit(_Replacer(shapes, new))
+    replacer = _Replacer(shapes, new)
+    changed = string.visit(replacer)
     assert isinstance(changed, cst.BaseExpression)
     source = code(changed)
-    try:
-        ast.parse(f"({source})")
-    except SyntaxError:
-        is_python = False
-    else:
-        is_python = "\n" not in source
-    if not is_python:
+    # What Python before 3.12 can't read, and what would change the number of lines.
+    if "\n" in source or "\\" in text or any(quote in text for quote in replacer.quotes):
         message = f"{text} can't stand inside this f-string; assign its call to a variable first"
         raise AnnotationError("NNI205", message)
     return source
@@ -140,15 +152,22 @@ class _Replacer(cst.CSTTransformer):
 
     def __init__(self, shapes: frozenset[Hashable], new: cst.BaseExpression) -> None:
         super().__init__()
+        self.quotes: set[str] = set()
         self._shapes = shapes
         self._new = new
 
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """Goes into everything but what is replaced as a whole."""
+        if isinstance(node, cst.FormattedString):
+            self.quotes.add(node.end)
+        return not self._is_equal(node)
+
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        """Replaces what is equal, the innermost first."""
-        is_equal = isinstance(original_node, cst.BaseExpression) and (
-            shape(original_node) in self._shapes
-        )
-        return self._new if is_equal else updated_node
+        """Replaces what is equal."""
+        return self._new if self._is_equal(original_node) else updated_node
+
+    def _is_equal(self, node: cst.CSTNode) -> bool:
+        return isinstance(node, cst.BaseExpression) and shape(node) in self._shapes
 
 
 def read_function_choice(annotation: Annotation, file: SourceFile) -> FunctionChoice:

@@ -73,9 +73,9 @@ class MutableLayers:
     layers: tuple[LayerCode, ...]
     domain: MutableLayer
 
-    def code(self, key: str) -> str:
+    def statements(self, key: str) -> list[str]:
         """One assignment a layer."""
-        return "; ".join(layer.code(key, self.file) for layer in self.layers)
+        return [layer.code(key, self.file) for layer in self.layers]
 
 
 def read_mutable_layers(annotation: Annotation, file: SourceFile) -> MutableLayers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ _BINDING = {
     cst.FunctionDef: ("name",),
     cst.ClassDef: ("name",),
     cst.TypeAlias: ("name",),
+    cst.TypeVar: ("name",),
+    cst.TypeVarTuple: ("name",),
+    cst.ParamSpec: ("name",),
     cst.NameItem: ("name",),
     cst.ImportAlias: ("name",),
     cst.ImportFrom: ("module",),
@@ -65,15 +69,19 @@ def find_place(statement: cst.CSTNode, name: cst.BaseExpression | None) -> Place
     if not found:
         raise AnnotationError(
             "NNI202",
-            f"the next statement is to assign to {one_line(name)}, or to hold it as a keyword "
-            f"argument, a dict's key, a parameter with a default or an add_argument option; "
+            f"nothing in the next statement gives {one_line(name)} a value: no assignment, keyword "
+            "argument, dict entry, parameter default or add_argument option of that name; "
             f"found: {shown}",
         )
     if len(found) > 1:
-        places = " and ".join(place.what for place in found)
+        counts = Counter(place.what for place in found)
+        places = " and ".join(
+            f"the {what}" if count == 1 else f"the {what} {count} times"
+            for what, count in counts.items()
+        )
         raise AnnotationError(
             "NNI203",
-            f"the next statement holds {one_line(name)} in {len(found)} places ({places}), so "
+            f"the next statement gives {one_line(name)} more than one value ({places}), so "
             f"split it; found: {shown}",
         )
     return _with_value(statement, found[0])
@@ -118,10 +126,10 @@ def _only_target(statement: cst.CSTNode, targets: Sequence[cst.BaseExpression]) 
 
 def _with_value(statement: cst.CSTNode, place: Place) -> Place:
     if place.value is None:
-        where = f"{place.what} of " if place.what else ""
+        whose = f"the {place.what} " if place.what else ""
         raise AnnotationError(
             "NNI202",
-            f"found no value to replace; give {where}{place.name} one: {first_line(statement)}",
+            f"{whose}{place.name} has no value to replace; give it one: {first_line(statement)}",
         )
     return place
 
@@ -131,8 +139,12 @@ def _named(statement: cst.CSTNode, name: cst.BaseExpression) -> Iterator[Place]:
     if isinstance(name, cst.Subscript):
         yield from _entries_of_target(statement, name, text)
     if isinstance(name, cst.Name):
-        for node, _ in evaluated(statement):
-            yield from _at(node, name.value)
+        for node, around in evaluated(statement):
+            for place in _at(node, name.value):
+                if any(isinstance(outer, cst.FormattedString) for outer in around):
+                    message = f"{text} stands inside an f-string; assign it to a variable first"
+                    raise AnnotationError("NNI205", message)
+                yield place
 
 
 def _at(node: cst.CSTNode, name: str) -> Iterator[Place]:
@@ -141,11 +153,11 @@ def _at(node: cst.CSTNode, name: str) -> Iterator[Place]:
         case cst.Call() if (option := _option_default(node, name)) is not None:
             yield option
         case cst.Arg(keyword=cst.Name(value=keyword)) if keyword == name:
-            yield Place(node.value, "the keyword argument", name)
+            yield Place(node.value, "keyword argument", name)
         case cst.DictElement() if scalar(node.key) == (name,):
-            yield Place(node.value, "the dict's entry", name)
+            yield Place(node.value, "dict's entry", name)
         case cst.Param(name=cst.Name(value=parameter)) if parameter == name:
-            yield Place(node.default, "the parameter", name, node)
+            yield Place(node.default, "parameter", name, node)
 
 
 def _option_default(call: cst.Call, name: str) -> Place | None:
@@ -165,7 +177,7 @@ def _option_default(call: cst.Call, name: str) -> Place | None:
         ]
     if (name,) not in names:
         return None
-    return Place(keywords.get("default"), "the default of the option", name)
+    return Place(keywords.get("default"), "default of the option", name)
 
 
 def _entries_of_target(statement: cst.CSTNode, name: cst.Subscript, text: str) -> Iterator[Place]:
@@ -179,7 +191,7 @@ def _entries_of_target(statement: cst.CSTNode, name: cst.Subscript, text: str) -
         owner = owner.value
         value = statement_value(statement)
         if value is not None and any(shape(t) == shape(owner) for t in _targets(statement)):
-            yield from (Place(node, "the dict's entry", text) for node in _path(value, keys))
+            yield from (Place(node, "dict's entry", text) for node in _path(value, keys))
 
 
 def _path(value: cst.BaseExpression, keys: Sequence[object]) -> Iterator[cst.BaseExpression]:

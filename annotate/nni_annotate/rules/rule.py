@@ -88,8 +88,8 @@ class Layers(Protocol):
         """What the tuner chooses from."""
         ...
 
-    def code(self, key: str) -> str:
-        """The statements, on one line; the key is code."""
+    def statements(self, key: str) -> list[str]:
+        """The code of each statement, on one line; the key is code."""
         ...
 
 
