@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nni_annotate import __version__
 from nni_annotate.errors import NniAnnotateError, SpaceError
 
 if TYPE_CHECKING:  # --help and wrong usage need none of the compiler
@@ -55,7 +57,7 @@ _TASKS = ("--emit-search-space", "--check", "-o OUT", "--diff", "--in-place")
     show_default=True,
     help="How errors and warnings are written.",
 )
-@click.version_option(package_name="nni-annotate")
+@click.version_option(__version__)
 def main(
     source: Path,
     out: Path | None,
@@ -122,7 +124,7 @@ def _compile(source: Path, out: Path, *, as_scripts: bool, show: _Show) -> None:
     from nni_annotate.output import check_output, find_unchanged, write_tree
     from nni_annotate.project import compile_tree
 
-    if source.exists():
+    if os.path.lexists(source):
         check_output(source, out)
         same = find_unchanged(source, out, notebooks_as_scripts=as_scripts)
         if same is not None:

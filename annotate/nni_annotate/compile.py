@@ -222,9 +222,10 @@ def _check(module: Module, path: str) -> ast.Module | None:
     """
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if module.cell else 0
     try:
-        tree = ast.parse(module.compiled_python(), path)
-        with _usual_recursion():
-            compile(tree, path, "exec", flags, dont_inherit=True)
+        code = module.compiled_python()
+        tree = ast.parse(code, path)
+        with _usual_recursion():  # of the text: its tree would be too deep sooner
+            compile(code, path, "exec", flags, dont_inherit=True)
         return tree
     except (SyntaxError, ValueError) as error:
         why, line = error.args[0], getattr(error, "lineno", None) or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ _Result = TypeVar("_Result")
 # Reserved, not used: only the pages that are touched cost memory. Smaller where the system says no.
 _STACK_BYTES = (1 << 30, 1 << 28, 1 << 26)
 _RECURSION_LIMIT = 200_000
+_MOST_BRACKETS = 200  # of CPython, one in the other
 
 
 def with_deep_stack(work: Callable[[], _Result]) -> _Result:
@@ -50,3 +52,19 @@ def _start(run: Callable[[], None]) -> threading.Thread:
             continue
         return thread
     raise RecursionError("there is no memory for a deep stack")
+
+
+def refuse_depth(text: str) -> None:
+    """Raises RecursionError for brackets nested more deeply than CPython takes them.
+
+    libcst would use up all memory over some thousand of them, closed or not.
+    """
+    if sum(map(text.count, "([{")) <= _MOST_BRACKETS:
+        return
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        if error.msg.startswith("too many"):
+            raise RecursionError(error.msg) from None
+    except (ValueError, MemoryError):
+        pass  # whoever reads the text will say so

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from urllib.parse import quote_from_bytes
 
+from nni_annotate import __version__
 from nni_annotate.codes import TITLES
 from nni_annotate.diagnostics import Diagnostic
 
@@ -40,7 +40,7 @@ def to_sarif(diagnostics: Sequence[Diagnostic]) -> str:
     codes = sorted(severities)
     driver = {
         "name": "nni-annotate",
-        "version": version("nni-annotate"),
+        "version": __version__,
         "rules": [_sarif_rule(code, severities[code]) for code in codes],
     }
     run = {

@@ -15,7 +15,7 @@ from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
 from nni_annotate.domains import TYPES
 from nni_annotate.errors import NniAnnotateError
 from nni_annotate.source import newlines
-from nni_annotate.syntax import code, one_line
+from nni_annotate.syntax import code, module_of, one_line
 
 MARK = "@nni."
 _ESCAPE = re.compile(
@@ -139,7 +139,7 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
     """
     try:
         text.body.encode(encoding)
-        tree = cst.parse_module(f"({text.body}\n)\n")
+        tree = module_of(f"({text.body}\n)\n")
     except UnicodeEncodeError as error:
         raise AnnotationSyntaxError(
             "NNI111",

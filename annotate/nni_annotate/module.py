@@ -15,7 +15,7 @@ from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.domains import Domain, Value
 from nni_annotate.finder import Called, Edited, Finder, Layered, Problem
 from nni_annotate.grammar import MARK, is_comment_annotation, reads_like_a_call
-from nni_annotate.positions import Span, spans
+from nni_annotate.positions import Span, spans, visible
 from nni_annotate.rules.calls import CodeCall, calls_of
 from nni_annotate.rules.rule import SourceFile, Spot, option_text
 from nni_annotate.source import Edit, SourceText, Token, newlines, spliced
@@ -190,7 +190,7 @@ class Module:
             text, bare = self.source.text[start:end], code(node)
             start, end = (
                 start + _indented(span[0], bare, text),
-                start + _indented(span[1], bare, text),
+                start + _indented(max(span[1] - 1, 0), bare, text) + 1,
             )
         line, column = self.source.place(start)
         width = len(self.source.text[start:end].splitlines()[0]) if end > start else 1
@@ -353,6 +353,9 @@ class Module:
                     "indented as the block that it is part of"
                 )
                 yield self._at(token).diagnostic(path, "NNI208", message, is_error=True)
+            elif token.is_comment and source[1:].lstrip().startswith(MARK):
+                message = "this comment begins like an annotation, but is none: @nni.KIND(...)"
+                yield self._at(token).diagnostic(path, "NNI502", message, is_error=False)
             elif token.is_comment and _AFTER_A_COMMENT.search(source):
                 message = "an annotation has an effect only where the comment begins with it"
                 yield self._at(token).diagnostic(path, "NNI501", message, is_error=False)
@@ -379,15 +382,12 @@ def _rank(item: Edited) -> int:
 def _indented(offset: int, bare: str, text: str) -> int:
     """The place in a node's text of a place in what libcst gives as its code.
 
-    That lacks the indentation of the block that the node is in.
+    That lacks the indentation of the block that the node is in, and may break lines otherwise.
     """
-    if len(bare) == len(text):
+    if bare == text:
         return offset
-    row = bare.count("\n", 0, offset)
-    lines, bare_lines = text.split("\n"), bare.split("\n")
-    before = sum(len(line) + 1 for line in lines[:row])
-    column = offset - (bare.rfind("\n", 0, offset) + 1)
-    return before + len(lines[row]) - len(bare_lines[row]) + column
+    places = visible(text)
+    return places[min(len(visible(bare[:offset])), len(places) - 1)]
 
 
 def _inside(literal: str) -> str:

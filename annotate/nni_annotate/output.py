@@ -7,9 +7,9 @@ import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
+from nni_annotate import __version__
 from nni_annotate.data import Budget, bring
 from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.manifest import Manifest
@@ -50,8 +50,8 @@ def find_unchanged(source: Path, out: Path, *, notebooks_as_scripts: bool) -> Un
 
     Raises ProjectError.
     """
-    manifest = read_manifest(out) if out.is_dir() else None
-    if manifest is None or manifest.compiler != version("nni-annotate"):
+    manifest = read_manifest(out)
+    if manifest is None or manifest.compiler != __version__:
         return None
     if notebooks_as_scripts != manifest.as_scripts and any(
         origin.endswith(NOTEBOOK) for origin, _ in manifest.compiled.values()
@@ -234,8 +234,8 @@ def write_source(tree: CompiledTree, new: Mapping[str, bytes], out: Path) -> Non
 
 def check_output(source: Path, out: Path) -> None:
     """Raises ProjectError where the output folder would harm what is there already."""
-    root = source if source.is_dir() else source.parent
     try:
+        root = source if os.path.isdir(source) else source.parent  # noqa: PTH112 - never raises
         real, real_root = out.resolve(), root.resolve()
         is_folder = out.is_dir()
         names = os.listdir(out) if is_folder else []  # noqa: PTH208
@@ -248,8 +248,6 @@ def check_output(source: Path, out: Path) -> None:
         raise ProjectError(f"{out}: the output is to be a folder, found something else")
     if MANIFEST not in names and not all(name.startswith(STAGING) for name in names):
         raise _foreign(out)
-    if names:
-        read_manifest(out)
 
 
 def _foreign(out: Path) -> ProjectError:
@@ -291,7 +289,7 @@ def _fill(tree: CompiledTree, folder: Path, leave: Collection[str] = ()) -> None
 
 def _manifest_of(tree: CompiledTree) -> Manifest:
     return Manifest(
-        version("nni-annotate"),
+        __version__,
         any(path != origin for path, origin in tree.origins.items()),
         tree.scripts,
         tree.defaults,
@@ -381,4 +379,6 @@ def _aim(listing: Listing, path: str) -> str:
 def _cannot(error: OSError, out: Path) -> ProjectError:
     reason = error.strerror or str(error)
     where = error.filename2 or error.filename or out
+    if f"/{STAGING}" in str(where):  # a path that nobody else knows
+        where = out
     return ProjectError(f"{where}: {reason}; nothing in {out} was changed")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import re
 from dataclasses import replace
 
 import libcst as cst
 
 from nni_annotate.comments import Masked, mask_comments
 from nni_annotate.diagnostics import CompileError, Diagnostic
+from nni_annotate.layout import spaced, unjoined
 from nni_annotate.module import Module
 from nni_annotate.rules.rule import SourceFile
 from nni_annotate.skim import skimmed
 from nni_annotate.source import SourceText
-
-_FORM_FEED = re.compile(r"(?:\A|(?<=[\r\n]))[ \t\f]*\f(?=[ \t]*[^ \t\f\r\n#])")
+from nni_annotate.syntax import module_of
 
 
 def parse(
@@ -48,15 +47,10 @@ def parse(
 
 def _tree(skimmed: str, text: str) -> tuple[cst.Module, str]:
     """The tree of what matters of the text, else of all of it, with what was parsed."""
-    if skimmed != text:
+    for candidate in dict.fromkeys((skimmed, text)):
         with contextlib.suppress(cst.ParserSyntaxError):
-            return cst.parse_module(skimmed), skimmed
-    try:
-        return cst.parse_module(text), text
-    except cst.ParserSyntaxError:  # libcst takes a form feed in an indentation for a part of it
-        if not _FORM_FEED.search(text):
-            raise
-        return cst.parse_module(_FORM_FEED.sub("", text)), text
+            return module_of(unjoined(candidate)), candidate
+    return module_of(spaced(unjoined(text))), text
 
 
 def _syntax_error(

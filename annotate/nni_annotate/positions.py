@@ -44,7 +44,7 @@ def _moved(
     libcst drops form feeds and joined empty lines at the beginning of a line and blanks before the
     colon of a format in an f-string, and repeats a form feed in an indentation.
     """
-    before, after = _visible(generated), _visible(text)
+    before, after = visible(generated), visible(text)
     assert [generated[place] for place in before] == [text[place] for place in after]
     return {
         node: (after[bisect_left(before, start)], after[bisect_left(before, end) - 1] + 1)
@@ -52,7 +52,7 @@ def _moved(
     }
 
 
-def _visible(code: str) -> list[int]:
+def visible(code: str) -> list[int]:
     """The places of all characters that are no layout."""
     return [match.start() for match in _VISIBLE.finditer(code)]
 

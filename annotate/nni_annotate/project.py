@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -107,7 +108,7 @@ def compile_tree(
     `leave_out` is a folder inside the source that is no part of it, such as the output.
     Raises CompileError with every problem of every file, ProjectError for an unusable source.
     """
-    if source.is_dir() and (source / MANIFEST).exists():
+    if os.path.lexists(source / MANIFEST):
         raise ProjectError(f"{source}: this folder is compiled already; compile its source")
     work = _Work(list_source(source, leave_out), source, notebooks_as_scripts)
     for path in work.listing.files:
@@ -197,8 +198,8 @@ class _Work:
             self.diagnostics.extend(
                 replace(
                     asking,
-                    message=f"nni.{asking.message}() asks for parameters that the annotations use, as "
-                    f"at {self.first}; annotate, or write a search space file and use the API",
+                    message=f"nni.{asking.message}() asks for parameters that annotations use, "
+                    f"as at {self.first}; annotate, or write a search space file and use the API",
                 )
                 for asking in self.asks
             )

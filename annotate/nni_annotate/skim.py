@@ -1,8 +1,9 @@
 """What of a text matters to its annotations; the rest is masked before libcst parses it.
 
 CPython's own parser, ten times as fast and with room for deeper code, tells where the statements
-stand. One that neither mentions nni nor follows one that does is masked by `0` and blanks, line
-breaks kept: every other character stays where it is.
+stand. One that neither mentions nni nor follows an annotation that looks at it is masked by `0` and
+blanks, line breaks kept: every other character stays where it is. What follows the last statement
+is cut off, for libcst loses some of it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
+from nni_annotate.domains import TYPES
 from nni_annotate.source import SourceText
 
 _MARK = "@nni."
+_AHEAD = ("variable", "function_choice")  # the kinds that are about the next statement
 _MAIN = "__main__"  # a main guard is looked for
 _VISIBLE = re.compile(r"[^\r\n]")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -25,13 +28,15 @@ def skimmed(source: SourceText, text: str, *, has_calls: bool) -> str:
     """`text`, which is as long as the source's and is what to parse, with what can't matter masked.
 
     With `has_calls` what mentions a name that was imported from nni matters, too. Text that CPython
-    doesn't parse is left as it is.
+    doesn't parse is left as it is. Raises RecursionError where it is nested too deeply.
     """
-    if _LONE_RETURN.search(text):
-        return text
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except MemoryError as error:
+        raise RecursionError(str(error)) from None
+    except (SyntaxError, ValueError):
+        return text
+    if _LONE_RETURN.search(text):
         return text
     return _Skimmer(source, text, tree, has_calls=has_calls).text()
 
@@ -39,6 +44,7 @@ def skimmed(source: SourceText, text: str, *, has_calls: bool) -> str:
 class _Skimmer:
     def __init__(self, source: SourceText, text: str, tree: ast.Module, *, has_calls: bool) -> None:
         self._source = SourceText(text)  # the columns in the tree are in bytes of this text
+        self._unmasked = source.text
         self._text = text
         self._tree = tree
         self._masked: list[tuple[int, int]] = []
@@ -57,19 +63,30 @@ class _Skimmer:
         for start, end in self._masked:
             parts += self._text[cursor:start], "0", _VISIBLE.sub(" ", self._text[start + 1 : end])
             cursor = end
-        return "".join((*parts, self._text[cursor:]))
+        last = self._tree.body[-1:]
+        end = self._source.line_end(self._end(last[0])) if last else None
+        return "".join((*parts, self._text[cursor:end]))
 
     def _suite(self, body: _Body) -> None:
-        follows = False  # one that matters
+        before, is_next = False, False  # what matters, or an annotation that looks at this
         for node in body:
             start, end = self._start(node), self._end(node)
-            matters = self._holds(start, self._source.line_end(end))
-            if matters and not follows:
+            line_end = self._source.line_end(end)
+            matters = self._holds(start, line_end)
+            if matters and not is_next:
                 for inner in self._blocks(node):
                     self._suite(inner)
-            elif not matters and not follows and self._may_be_masked(node, start, end):
-                self._masked.append((start, end))
-            follows = matters
+            elif not matters and not is_next and self._may_be_masked(node, start, end):
+                if not (before and _is_text(node)):  # it may be the docstring
+                    self._masked.append((start, end))
+            before, is_next = matters, matters and self._looks_ahead(node, start, line_end)
+
+    def _looks_ahead(self, node: ast.stmt, start: int, end: int) -> bool:
+        text = self._unmasked[start:end]
+        match node:
+            case ast.Expr(ast.Constant(str(value))):
+                text += value
+        return any(kind in text for kind in _AHEAD)
 
     def _may_be_masked(self, node: ast.stmt, start: int, end: int) -> bool:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -128,6 +145,10 @@ def _statements(body: _Body) -> Iterator[ast.stmt]:
                 stack += inner
 
 
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def _is_hidden(node: ast.stmt) -> bool:
     """Whether a statement may be an annotation whose text is spelled with escapes or in parts."""
     match node:
@@ -146,4 +167,6 @@ def _from_nni(node: ast.stmt) -> Iterator[str]:
         case ast.Import(names):
             yield from (name.asname for name in names if name.name == "nni" and name.asname)
         case ast.ImportFrom(module="nni", names=names):
-            yield from (name.asname or name.name for name in names)
+            for name in names:
+                all_of_them = (*TYPES, "function_choice") if name.name == "*" else ()
+                yield from all_of_them or (name.asname or name.name,)

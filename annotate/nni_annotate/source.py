@@ -100,7 +100,8 @@ class SourceText:
 
 def read_source(content: bytes) -> SourceText:
     """Decodes a file as Python would. Raises UnicodeDecodeError, SyntaxError."""
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(lines).readline)
     bom = _BOM if content.startswith(_BOM) else b""
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     text = content[len(bom) :].decode(encoding)

@@ -83,23 +83,30 @@ def list_source(source: Path, leave_out: Path | None) -> Listing:
 
     The paths of its notes are relative to the root, too. Raises ProjectError.
     """
-    if not os.path.lexists(source):
-        raise ProjectError(f"{source}: no such file or folder")
     try:
         found = source.stat()
-        if stat.S_ISREG(found.st_mode):
-            return Listing(source.parent, True, {source.name: _stamp(found)})
-        if not stat.S_ISDIR(found.st_mode):
-            raise ProjectError(f"{source}: is neither a file nor a folder")
-        listing = Listing(source, False)
+    except FileNotFoundError:
+        raise ProjectError(f"{source}: no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise _cannot(error, source) from None
+    if stat.S_ISREG(found.st_mode):
+        return Listing(source.parent, True, {source.name: _stamp(found)})
+    if not stat.S_ISDIR(found.st_mode):
+        raise ProjectError(f"{source}: is neither a file nor a folder")
+    listing = Listing(source, False)
+    try:
         _walk(listing, _inside(source, leave_out) if leave_out is not None else frozenset())
     except (OSError, ValueError) as error:
-        where = getattr(error, "filename", None) or source
-        raise ProjectError(f"{where}: {getattr(error, 'strerror', None) or error}") from None
+        raise _cannot(error, source) from None
     listing.files = dict(sorted(listing.files.items()))
     listing.folders.sort()
     listing.notes.sort()
     return listing
+
+
+def _cannot(error: OSError | ValueError, source: Path) -> ProjectError:
+    where = getattr(error, "filename", None) or source
+    return ProjectError(f"{where}: {getattr(error, 'strerror', None) or error}")
 
 
 def list_output(out: Path) -> dict[str, Stamp]:

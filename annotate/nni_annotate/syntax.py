@@ -10,6 +10,7 @@ from typing import Any
 
 import libcst as cst
 
+from nni_annotate.deep import refuse_depth
 from nni_annotate.domains import Value
 
 _LAYOUT = (
@@ -33,6 +34,20 @@ _MOST_BITS = 4096  # no number in a search space is longer; 10**10**10 must not 
 
 class NotAConstant(Exception):  # noqa: N818 - an answer, caught by the callers in this package
     """The expression is no number; the message says what it is instead."""
+
+
+def module_of(text: str) -> cst.Module:
+    """The tree of a text.
+
+    Raises ParserSyntaxError, where libcst makes a mistake of its own too; RecursionError.
+    """
+    refuse_depth(text)
+    try:
+        return cst.parse_module(text)
+    except (TypeError, cst.CSTValidationError) as error:  # of `return(lambda: 1)`
+        raise cst.ParserSyntaxError(
+            str(error), lines=[text], raw_line=1, raw_column=0
+        ) from None
 
 
 def shape(node: Any) -> Hashable:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from nni_annotate import __version__
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
@@ -68,7 +69,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--experiments-dir", type=click.Path(path_type=Path), default=DEFAULT_FOLDER,
               show_default=True, help="Where experiments are kept.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-@click.version_option(package_name="nni-annotate")
+@click.version_option(__version__)
 def main(
     target: Path,
     arguments: tuple[str, ...],

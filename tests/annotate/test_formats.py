@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nni_annotate import __version__
 from nni_annotate import formats as formats_module
 from nni_annotate.codes import TITLES
 from nni_annotate.diagnostics import Diagnostic
@@ -133,7 +133,7 @@ SARIF = {
             "tool": {
                 "driver": {
                     "name": "nni-annotate",
-                    "version": version("nni-annotate"),
+                    "version": __version__,
                     "rules": [
                         _rule("NNI107", "error"),
                         _rule("NNI109", "error"),

@@ -71,7 +71,7 @@ def calls_of(
 
 
 class _Bindings(cst.CSTVisitor):
-    """Finds the names that are bound to None, as where an import failed, and `from nni import *`."""
+    """Finds names that are bound to None, as where an import failed, and `from nni import *`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -127,6 +127,11 @@ def compiled_value(
 
 def written_value(type_: Type, chosen: Value, value: cst.BaseExpression, source: str) -> str:
     """The source code of a value in the space; `source` itself where that says the same."""
+    known = constant(value)
+    if known is not None and identity(known[0]) == identity(chosen):
+        labels = () if type_.is_plain else [identity(option.label) for option in type_.options]
+        if identity(chosen) not in labels:  # else the string is an option's code
+            return source
     text = _text_of(type_, chosen)
     return source if shape(cst.parse_expression(text)) == shape(value) else text
 
