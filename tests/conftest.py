@@ -21,7 +21,7 @@ settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
-_MODULES = {"nni-annotate": "nni_annotate.cli", "nni-run": "nni_runner.entry"}
+_MODULES = {"nni-annotate": "nni_annotate.entry", "nni-run": "nni_runner.entry"}
 
 
 def clean_environment() -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -82,6 +84,8 @@ def main(
         option = "with --apply or --strip " if rewrites else ""
         found = f", found {' and '.join(named)}" if named else ""
         raise click.UsageError(f"{option}say one of {', '.join(allowed)}{found}")
+    if rewrites and as_scripts:
+        raise click.UsageError("--script compiles notebooks; --apply and --strip write them anew")
     to_stdout = check or (format_ != "text" and (in_place or out is not None))
     show = partial(show_diagnostics, format_=format_, to_stdout=to_stdout)
     try:
@@ -90,7 +94,7 @@ def main(
         elif out is not None:
             _compile(source, out, as_scripts=as_scripts, show=show)
         else:
-            _read(source, emit=emit_search_space, show=show)
+            _read(source, emit=emit_search_space, as_scripts=as_scripts, show=show)
     except NniAnnotateError as error:
         _show_error(error, parameters, show)
         sys.exit(1)
@@ -103,7 +107,7 @@ def _show_error(error: NniAnnotateError, parameters: Path | None, show: _Show) -
         show(error.diagnostics)
     else:
         where = f"{parameters}: " if isinstance(error, SpaceError) else ""
-        click.echo(f"error: {where}{error}", err=True)
+        _tell(f"error: {where}{error}")
 
 
 def show_diagnostics(
@@ -112,12 +116,27 @@ def show_diagnostics(
     """Prints diagnostics, and how many errors there are."""
     from nni_annotate.formats import FORMATS
 
-    click.echo(FORMATS[format_](diagnostics), err=not to_stdout, nl=False)
+    text = FORMATS[format_](diagnostics)
+    if to_stdout:
+        _print(text)
+    else:
+        _tell(text, nl=False)
     errors = sum(diagnostic.is_error for diagnostic in diagnostics)
     if errors and format_ == "text":
-        click.echo(
-            f"{count(errors, 'error')}{'' if to_stdout else '; nothing was written'}", err=True
-        )
+        _tell(f"{count(errors, 'error')}{'' if to_stdout else '; nothing was written'}")
+
+
+def _tell(message: str, *, nl: bool = True) -> None:
+    """Writes to standard error, if that takes it: what was done is done all the same."""
+    with contextlib.suppress(OSError):
+        click.echo(message, err=True, nl=nl)
+
+
+def _print(result: str | bytes) -> None:
+    """Writes a result to standard output. Raises OSError."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    click.echo(result, nl=False)
 
 
 def _compile(source: Path, out: Path, *, as_scripts: bool, show: _Show) -> None:
@@ -129,25 +148,25 @@ def _compile(source: Path, out: Path, *, as_scripts: bool, show: _Show) -> None:
         same = find_unchanged(source, out, notebooks_as_scripts=as_scripts)
         if same is not None:
             show(same.warnings)
-            click.echo(f"{out}: unchanged, {_summary(same.parameters, same.compiled)}", err=True)
+            _tell(f"{out}: unchanged, {_summary(same.parameters, same.compiled)}")
             return
     tree = compile_tree(source, out, notebooks_as_scripts=as_scripts)
     show(tree.warnings)
     write_tree(tree, out)
     summary = _summary(len(tree.space), len(tree.compiled))
     carried = count(len(tree.carried), "other file")
-    click.echo(f"{out}: {summary} compiled, {carried} carried over", err=True)
+    _tell(f"{out}: {summary} compiled, {carried} carried over")
 
 
-def _read(source: Path, *, emit: bool, show: _Show) -> None:
+def _read(source: Path, *, emit: bool, as_scripts: bool, show: _Show) -> None:
     from nni_annotate.project import compile_tree
 
-    tree = compile_tree(source)
+    tree = compile_tree(source, notebooks_as_scripts=as_scripts)
     show(tree.warnings)
     if emit:
-        click.echo(tree.space.to_text(), nl=False)
+        _print(tree.space.to_text())
     else:
-        click.echo(f"{source}: {_summary(len(tree.space), len(tree.compiled))}, fine", err=True)
+        _tell(f"{source}: {_summary(len(tree.space), len(tree.compiled))}, fine")
 
 
 def _rewrite(
@@ -159,15 +178,14 @@ def _rewrite(
     rewritten = rewrite_tree(source, values, strip=strip, leave_out=out)
     show(rewritten.warnings)
     if diff:
-        sys.stdout.buffer.write(to_diff(rewritten))
-        sys.stdout.buffer.flush()
+        _print(to_diff(rewritten))
         return
     if out is not None:
         write_anew(rewritten, out)
     else:
         write_in_place(rewritten)
     where = source if out is None else out
-    click.echo(f"{where}: {count(len(rewritten.files), 'file')} written anew", err=True)
+    _tell(f"{where}: {count(len(rewritten.files), 'file')} written anew")
 
 
 def _read_parameters(path: Path) -> Mapping[str, Any]:
@@ -176,13 +194,23 @@ def _read_parameters(path: Path) -> Mapping[str, Any]:
     from nni_annotate.sources import ProjectError
 
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_twins)
     except OSError as error:
         raise ProjectError(f"{path}: can't be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ProjectError(f"{path}: is no JSON: {error}") from None
     if not isinstance(data, dict):
         raise ProjectError(f"{path}: expected a JSON object of parameters")
+    return data
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are there once. Raises SpaceError."""
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SpaceError(f"{twice}: is given twice")
     return data
 
 

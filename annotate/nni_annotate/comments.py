@@ -11,7 +11,7 @@ import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from nni_annotate.grammar import is_comment_annotation
+from nni_annotate.annotation_text import is_comment_annotation
 from nni_annotate.source import SourceText, Token
 
 _CANDIDATE = re.compile(r"#[ \t]*@nni\.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -13,17 +13,20 @@ from typing import TypeVar
 import libcst as cst
 
 from nni_annotate.deep import with_deep_stack
-from nni_annotate.diagnostics import CompileError, Diagnostic
-from nni_annotate.domains import Value, domain_to_json, identity
-from nni_annotate.errors import SpaceError
+from nni_annotate.diagnostics import CompileError, Diagnostic, Where
+from nni_annotate.domains import MutableLayer, Value, domain_to_json, identity
+from nni_annotate.imports import Names, names_after
 from nni_annotate.lints import Unread, unreachable_reports, unread_values
-from nni_annotate.module import Module, Parameter, Where
-from nni_annotate.notebook import NotebookError, read_notebook
+from nni_annotate.magics import as_script
+from nni_annotate.module import Module, Parameter
+from nni_annotate.notebook import Notebook, NotebookError, read_notebook
 from nni_annotate.parse import parse
 from nni_annotate.rules.rule import SourceFile
+from nni_annotate.shapes import shape
 from nni_annotate.source import SourceText, newlines, read_source
+from nni_annotate.sources import mentions_nni
 from nni_annotate.space import Parameters
-from nni_annotate.syntax import shape
+from nni_annotate.strays import reads_annotated
 
 _Result = TypeVar("_Result")
 _USUAL_RECURSION = 1000
@@ -90,7 +93,10 @@ def write_module(content: bytes, kind: Kind, values: Parameters, *, strip: bool 
     def work() -> bytes:
         file = _read(content, kind)
         _raise(_diagnostics(file, kind.path))
-        return file.join([module.written(values, strip=strip) for module in file.modules])
+        keep_lines = not strip and any(module.names_lines for module in file.modules)
+        return file.join(
+            [module.written(values, strip=strip, keep_lines=keep_lines) for module in file.modules]
+        )
 
     return _carefully(work, content, kind.path)
 
@@ -110,24 +116,80 @@ def _read_notebook(content: bytes, kind: Kind) -> _File:
     modules: list[Module] = []
     problems: list[Diagnostic] = []
     line = 0
+    imported: Names = {}
     for cell in notebook.cells:
         file = SourceFile(kind.module, first_line=line)
         line += newlines(cell.source) + 1
         source = SourceText(cell.source)
         calls = kind.has_calls
+        if not mentions_nni(cell.source.encode(errors="replace")) and not imported:
+            continue
         try:
             modules.append(
-                parse(source, cell.python, file, kind.path, cell=cell.number, has_calls=calls)
+                parse(
+                    source,
+                    cell.python,
+                    file,
+                    kind.path,
+                    cell=cell.number,
+                    has_calls=calls,
+                    imported=imported,
+                )
             )
         except CompileError as error:
-            if "@nni." in cell.source:  # else what is wrong with it is not this tool's matter
-                problems += error.diagnostics
+            if error.is_about_annotations or reads_annotated(cell.source):
+                problems += error.diagnostics  # else it is not this tool's matter
+        if calls:
+            imported = names_after(cell.python, imported)
 
     def join(texts: Sequence[str]) -> bytes:
         sources = {module.cell: text for module, text in zip(modules, texts, strict=True)}
-        return notebook.to_script(sources) if kind.as_script else notebook.with_sources(sources)
+        if not kind.as_script:
+            return notebook.with_sources(sources)
+        _raise(list(_script_errors(notebook, sources, kind.path)))
+        return notebook.to_script(sources)
 
     return _File(tuple(modules), join, tuple(problems))
+
+
+def _script_errors(
+    notebook: Notebook, sources: Mapping[int, str], path: str
+) -> Iterator[Diagnostic]:
+    """Cells that a notebook may hold and a script may not: `await` outside of functions, say."""
+    found = False
+    for cell in notebook.cells:
+        text = as_script(sources.get(cell.number, cell.source))
+        why, line, column = _why_no_python(text)
+        if why:
+            found = True
+            yield _script_error(path, cell.number, line, column, why, text)
+    if not found:
+        why, line, column = _why_no_python(notebook.to_script(sources).decode())
+        if why:
+            number, line = notebook.cell_of_line(line, sources)
+            text = next(cell.source for cell in notebook.cells if cell.number == number)
+            yield _script_error(path, number, line, column, why, text)
+
+
+def _script_error(path: str, cell: int, line: int, column: int, why: str, text: str) -> Diagnostic:
+    lines = text.split("\n")
+    shown = lines[line - 1] if line <= len(lines) else ""
+    message = f"in a script this would be no valid Python: {why}; change it, or leave out --script"
+    return Diagnostic(path, cell, line, column, "NNI407", message, 1, shown)
+
+
+def _why_no_python(text: str) -> tuple[str, int, int]:
+    """Python's words for what is wrong with a text, "" for nothing, with line and column."""
+    try:
+        with _usual_recursion():
+            compile(text, "cell", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return error.msg, error.lineno or 1, error.offset or 1
+    except ValueError as error:
+        return str(error), 1, 1
+    except (RecursionError, MemoryError):
+        pass
+    return "", 0, 0
 
 
 def _diagnostics(file: _File, path: str) -> list[Diagnostic]:
@@ -150,7 +212,6 @@ def _compiled(file: _File, kind: Kind) -> CompiledModule:
             found = unread_values(tree, module, path)
             # What one cell of a notebook binds is there for the next.
             unread += (v for v in found if not (module.cell and v.may_be_read_elsewhere))
-    diagnostics += _outside(places, path)
     diagnostics += [value.diagnostic for value in unread if not value.may_be_read_elsewhere]
     return CompiledModule(
         compiled,
@@ -179,6 +240,8 @@ def merged(
             continue
         if place.is_unnamed:
             message = "two calls without a name stand on one line; give one of them a name="
+            if isinstance(place.domain, MutableLayer):
+                message = "two mutable_layers end on one line; give each a line of its own"
             problems.append(place.where.diagnostic(path, "NNI302", message, is_error=True))
         elif _json(first) != _json(place):
             message = (
@@ -237,7 +300,7 @@ def _check(module: Module, path: str) -> ast.Module | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # newer than the Python that runs here, or too deep for it
     if not why:
-        message = "a choice has too many options that are no literals"
+        message = "an option is too long to be compiled, or a choice has too many; split it"
         raise CompileError([Diagnostic(path, module.cell, code="NNI403", message=message)])
     message = f"with its annotation compiled, this is no valid Python: {why}"
     text = module.source.line(line) if line else ""
@@ -256,18 +319,6 @@ def _usual_recursion() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(limit)
-
-
-def _outside(places: Iterable[Parameter], path: str) -> Iterator[Diagnostic]:
-    """Warnings of values in the code that the tuner could never choose."""
-    for place in places:
-        if place.default is None:
-            continue
-        try:
-            place.domain.canonical(place.default[0])
-        except SpaceError as error:
-            message = f"the script's own value lies outside the search space: {error}"
-            yield place.where.diagnostic(path, "NNI505", message, is_error=False)
 
 
 def _json(parameter: Parameter) -> str:

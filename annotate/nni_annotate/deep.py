@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from nni_annotate.entry import AT_WORK
+
 _Result = TypeVar("_Result")
 # Reserved, not used: only the pages that are touched cost memory. Smaller where the system says no.
 _STACK_BYTES = (1 << 30, 1 << 28, 1 << 26)
@@ -45,7 +47,7 @@ def with_deep_stack(work: Callable[[], _Result]) -> _Result:
 def _start(run: Callable[[], None]) -> threading.Thread:
     for size in _STACK_BYTES:
         threading.stack_size(size)
-        thread = threading.Thread(target=run, daemon=True)
+        thread = threading.Thread(target=run, daemon=True, name=AT_WORK)
         try:
             thread.start()
         except RuntimeError:

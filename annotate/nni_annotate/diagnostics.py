@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from nni_annotate.errors import NniAnnotateError
 
+_NO_PYTHON = frozenset({"NNI401", "NNI402", "NNI403", "NNI408"})
+
 
 @dataclass(frozen=True, order=True)
 class Diagnostic:
@@ -44,12 +46,38 @@ class Diagnostic:
         return f"{head}\n    {shown}\n    {indent}{under}"
 
 
+@dataclass(frozen=True)
+class Where:
+    """A stretch of a file that a parameter comes from, with what shows it in a diagnostic."""
+
+    line: int
+    column: int
+    width: int
+    source_line: str
+    cell: int = 0
+
+    def __str__(self) -> str:
+        return f"cell {self.cell}, line {self.line}" if self.cell else f"line {self.line}"
+
+    def diagnostic(self, path: str, code: str, message: str, *, is_error: bool) -> Diagnostic:
+        """A problem at this place."""
+        return Diagnostic(
+            path, self.cell, self.line, self.column, code, message, self.width,
+            self.source_line, is_error,
+        )  # fmt: skip
+
+
 class CompileError(NniAnnotateError):
     """A tree that can't be compiled, with everything that is wrong in it."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics))
         super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+    @property
+    def is_about_annotations(self) -> bool:
+        """Whether more is wrong than that files can't be read as Python."""
+        return any(found.is_error and found.code not in _NO_PYTHON for found in self.diagnostics)
 
 
 def _columns(text: str) -> int:

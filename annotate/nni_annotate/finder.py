@@ -8,17 +8,20 @@ from typing import Any
 
 import libcst as cst
 
-from nni_annotate.grammar import (
+from nni_annotate.annotation_text import (
     MARK,
+    AnnotationText,
+    comment_text,
+    is_comment_annotation,
+    is_prose,
+)
+from nni_annotate.found import Called, Edited, Layered, Problem
+from nni_annotate.grammar import (
     Annotation,
     AnnotationError,
     AnnotationSyntaxError,
-    AnnotationText,
     annotation_text,
-    comment_text,
-    is_comment_annotation,
     read_annotation,
-    reads_like_a_call,
     refuse,
 )
 from nni_annotate.rules import RULES
@@ -28,56 +31,11 @@ from nni_annotate.rules.rule import (
     EditRule,
     Found,
     IdleRule,
-    Layers,
     LayersRule,
     SourceFile,
     option_text,
 )
 from nni_annotate.syntax import code
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A diagnostic before anybody looked up where its node stands.
-
-    `span` is the part of the node's own source that is meant, None for all of it.
-    """
-
-    node: cst.CSTNode
-    code: str
-    message: str
-    span: tuple[int, int] | None = None
-    is_error: bool = True
-
-
-@dataclass(frozen=True)
-class Edited:
-    """A parameter: an annotation (or a call in code), and what it is about."""
-
-    node: cst.CSTNode
-    edit: Edit
-    found: Found
-
-
-@dataclass(frozen=True)
-class Called:
-    """An annotation that becomes a call; `is_docstring` where the string is also a docstring."""
-
-    node: cst.CSTNode
-    annotation: Annotation
-    function: str
-    argument: cst.Arg | None
-    is_docstring: bool
-
-
-@dataclass(frozen=True)
-class Layered:
-    """An annotation that becomes statements of its own."""
-
-    node: cst.CSTNode
-    annotation: Annotation
-    layers: Layers
-    is_docstring: bool
 
 
 @dataclass(frozen=True)
@@ -91,11 +49,15 @@ class _Pending:
 
 @dataclass
 class Finder:
-    """What a module holds; `comments` are those behind the string literals that mask them."""
+    """What a module holds; `comments` are those behind the string literals that mask them.
+
+    In a notebook's cell `await` may stand outside of functions.
+    """
 
     tree: cst.Module
     file: SourceFile
     comments: Mapping[str, str]
+    is_cell: bool = False
     edited: list[Edited] = field(default_factory=list)
     called: list[Called] = field(default_factory=list)
     layered: list[Layered] = field(default_factory=list)
@@ -107,7 +69,9 @@ class Finder:
     def __post_init__(self) -> None:
         self._before_future = _before_future_imports(self.tree)
         self._before_docstring: set[int] = set()
+        self._taken: dict[tuple[int, str], _Pending] = {}
         self._pending: list[_Pending] = []
+        self._may_await = self.is_cell
         self._suite(self.tree.body, is_scope=True, is_module=True)
 
     def _suite(self, body: Sequence[Any], *, is_scope: bool, is_module: bool = False) -> None:
@@ -120,9 +84,19 @@ class Finder:
                 others = True
                 self._statement(line)
                 self._compound(line)
-        self._drop_pending("no statement follows this annotation in its block")
+        self._drop_pending("no statement follows this annotation in its block; move it before one")
         if not others and not is_module and len(self.literals) > first:
-            self.only.add(id(self.literals[first]))
+            self._alone(self.literals[first:])
+
+    def _alone(self, literals: Sequence[cst.CSTNode]) -> None:
+        """Annotations are all that a block holds: comments would leave it empty to Python."""
+        self.only.add(id(literals[0]))
+        if all(isinstance(n, cst.SimpleString) and n.value in self.comments for n in literals):
+            message = (
+                "Python wants a statement in this block, and a comment is none; write the "
+                "annotation as a string"
+            )
+            self.problems.append(Problem(literals[0], "NNI208", message))
 
     def _docstring(self, body: Sequence[Any]) -> cst.Expr | None:
         """The string that Python takes for the docstring of a block: comments don't count."""
@@ -146,9 +120,13 @@ class Finder:
     def _compound(self, statement: cst.CSTNode) -> None:
         """The blocks of a compound statement, each on its own."""
         is_scope = isinstance(statement, (cst.FunctionDef, cst.ClassDef))
+        before = self._may_await
+        if is_scope:
+            self._may_await = getattr(statement, "asynchronous", None) is not None
         for body in _blocks(statement):
             one_line = isinstance(body, cst.SimpleStatementSuite)
             self._suite([body] if one_line else body.body, is_scope=is_scope)
+        self._may_await = before
 
     def _line(
         self, line: cst.SimpleStatementLine | cst.SimpleStatementSuite, docstring: cst.Expr | None
@@ -164,44 +142,59 @@ class Finder:
                 continue
             statements.append(statement)
             self._statement(statement, trailing if len(line.body) == 1 else None)
-        if trailing is not None and len(line.body) > 1:
-            self._one_of(statements, trailing)
-        elif trailing is not None and not statements:
+        if trailing is not None and not statements:
             self._refuse_comment(trailing.node)
+        elif trailing is not None and len(line.body) > 1:
+            self._one_of(statements, trailing)
         return bool(statements)
 
     def _statement(self, statement: cst.CSTNode, trailing: _Pending | None = None) -> None:
         """Gives the waiting annotations their statement."""
         pending, self._pending = self._pending, []
-        taken: dict[tuple[int, str], _Pending] = {}
         for item in (*pending, *([trailing] if trailing is not None else [])):
-            kind = item.annotation.kind
             try:
-                found = item.edit.find(statement)
-                for spot in found.spots:
-                    if taken.setdefault((id(spot.node), kind), item) is not item:
-                        message = "another annotation gives this place a value already"
-                        raise AnnotationError("NNI206", message)
+                self._take_edit(item, item.edit.find(statement))
             except AnnotationError as error:
-                self.problems.append(Problem(item.node, error.code, str(error)))
-                continue
-            self.edited.append(Edited(item.node, item.edit, found))
+                self._misfit(item, error, is_trailing=item is trailing)
+
+    def _take_edit(self, item: _Pending, found: Found) -> None:
+        """Raises AnnotationError where another annotation has the same place."""
+        for spot in found.spots:
+            first = self._taken.setdefault((id(spot.node), item.annotation.kind), item)
+            if first is not item:
+                text = " ".join(first.annotation.text.value.split())
+                shown = text if len(text) <= 60 else text[:57] + "..."
+                message = f"this place gets a value from another annotation already: {shown}"
+                raise AnnotationError("NNI206", message)
+        self.edited.append(Edited(item.node, item.edit, found))
+        if found.outside:
+            message = f"the script's own value lies outside the search space: {found.outside}"
+            self.problems.append(Problem(item.node, "NNI505", message, is_error=False))
+
+    def _misfit(self, item: _Pending, error: AnnotationError, *, is_trailing: bool) -> None:
+        message = str(error)
+        if is_trailing:
+            message = message.replace("the next statement", "this statement")
+        self._refused(item.node, item.annotation, error, message)
 
     def _one_of(self, statements: Sequence[cst.CSTNode], trailing: _Pending) -> None:
         """A comment at the end of several statements is about the one that it fits."""
-        fitting = []
+        fitting: list[Found] = []
+        misfits: list[AnnotationError] = []
         for statement in statements:
             try:
                 fitting.append(trailing.edit.find(statement))
             except AnnotationError as error:
-                last = error
-        if len(fitting) == 1:
-            self.edited.append(Edited(trailing.node, trailing.edit, fitting[0]))
-        elif fitting:
-            message = "several statements of this line fit; give each a line of its own"
-            self.problems.append(Problem(trailing.node, "NNI203", message))
-        else:
-            self.problems.append(Problem(trailing.node, last.code, str(last)))
+                misfits.append(error)
+        try:
+            if len(fitting) > 1:
+                message = "several statements of this line fit; give each a line of its own"
+                raise AnnotationError("NNI203", message)
+            if not fitting:
+                raise misfits[-1]
+            self._take_edit(trailing, fitting[0])
+        except AnnotationError as error:
+            self._misfit(trailing, error, is_trailing=True)
 
     def _trailing(
         self, line: cst.SimpleStatementLine | cst.SimpleStatementSuite
@@ -218,13 +211,23 @@ class Finder:
             self._refuse_comment(comment)
             return None
         try:
-            _refuse_bindings(annotation)
+            self._refuse_misplaced(annotation)
             edit = rule.read(annotation, self.file)
         except AnnotationError as error:
             self._refused(comment, annotation, error)
             return None
         self._doubt(comment, annotation, edit)
         return _Pending(comment, annotation, edit)
+
+    def _refuse_misplaced(self, annotation: Annotation) -> None:
+        """Refuses what would mean something else where the annotation stands, or nothing at all.
+
+        Raises AnnotationError.
+        """
+        why = "can't stand in an annotation; assign it to a variable first"
+        refuse(annotation.call, (cst.Yield, cst.NamedExpr), why)
+        if not self._may_await:
+            refuse(annotation.call, (cst.Await,), "can stand only inside an async def")
 
     def _refuse_comment(self, comment: cst.CSTNode) -> None:
         message = (
@@ -247,7 +250,7 @@ class Finder:
             return True
         if text is None:
             return False
-        if statement is docstring and not reads_like_a_call(text.value):
+        if statement is docstring and is_prose(text.value):
             self.seen += text.source.count(MARK)
             message = "this docstring begins like an annotation; it is left alone"
             self.problems.append(Problem(node, "NNI503", message, is_error=False))
@@ -274,21 +277,17 @@ class Finder:
         try:
             return read_annotation(text, RULES, self.file.encoding)
         except AnnotationSyntaxError as error:
-            offset = text.source_offset(error.offset)
-            span: tuple[int, int] | None = (offset, offset + 1)
-            self.problems.append(Problem(node, error.code, str(error), span))
+            begin = text.source_offset(error.offset)
+            end = text.source_offset(error.offset + error.width - 1) + 1
+            self.problems.append(Problem(node, error.code, str(error), (begin, end)))
         except AnnotationError as error:
-            span = None
-            if error.node is not None:  # the call's function, which the text begins with
-                begin = text.source_offset(0)
-                span = (begin, begin + len(code(error.node)))
-            self.problems.append(Problem(node, error.code, str(error), span))
+            self.problems.append(Problem(node, error.code, str(error)))
         return None
 
     def _take(
         self, statement: cst.Expr, annotation: Annotation, docstring: cst.Expr | None
     ) -> None:
-        _refuse_bindings(annotation)
+        self._refuse_misplaced(annotation)
         is_docstring = statement is docstring
         node = statement.value
         rule = RULES[annotation.kind]
@@ -297,7 +296,10 @@ class Finder:
             self._doubt(node, annotation, edit)
             self._pending.append(_Pending(node, annotation, edit))
             return
-        self._drop_pending("the next statement is an annotation, not one to edit")
+        self._drop_pending(
+            f"the next statement is an annotation, {annotation.kind}, not one to edit; "
+            "move this one to just before its statement"
+        )
         match rule:
             case IdleRule(check):
                 check(annotation)
@@ -314,9 +316,11 @@ class Finder:
 
     def _may_become_code(self, statement: cst.Expr, annotation: Annotation) -> bool:
         """Only comments may stand before a docstring, only that before `from __future__`."""
-        if id(statement) in self._before_docstring:
+        if id(statement) in self._before_docstring and annotation.kind != "get_next_parameter":
             message = f"{annotation.kind} can't stand before a docstring; move it below"
             raise AnnotationError("NNI208", message)
+        if id(statement) in self._before_docstring:
+            return False
         if id(statement) not in self._before_future:
             return True
         if annotation.kind != "get_next_parameter":  # which does nothing anyway
@@ -331,9 +335,15 @@ class Finder:
             problem = Problem(node, doubt.code, str(doubt), span, is_error=False)
             self.problems.append(problem)
 
-    def _refused(self, node: cst.CSTNode, annotation: Annotation, error: AnnotationError) -> None:
+    def _refused(
+        self,
+        node: cst.CSTNode,
+        annotation: Annotation,
+        error: AnnotationError,
+        message: str | None = None,
+    ) -> None:
         span = annotation.span(error.node) if error.node is not None else None
-        self.problems.append(Problem(node, error.code, str(error), span))
+        self.problems.append(Problem(node, error.code, message or str(error), span))
 
     def _drop_pending(self, message: str) -> None:
         for pending in self._pending:
@@ -343,11 +353,6 @@ class Finder:
 
 def _is_simple(line: cst.CSTNode) -> bool:
     return isinstance(line, (cst.SimpleStatementLine, cst.SimpleStatementSuite))
-
-
-def _refuse_bindings(annotation: Annotation) -> None:
-    why = "can't stand in an annotation; assign it to a variable first"
-    refuse(annotation.call, (cst.Yield, cst.NamedExpr), why)
 
 
 def _blocks(statement: cst.CSTNode) -> Iterator[cst.BaseSuite]:

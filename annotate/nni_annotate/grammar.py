@@ -1,10 +1,9 @@
-"""The text of one annotation: found in a string literal or a comment, read as one Python call."""
+"""The grammar of annotations: their text read as one Python call, and its arguments."""
 
 from __future__ import annotations
 
 import ast
 import difflib
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,18 +11,17 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
 
+from nni_annotate.annotation_text import (
+    MARK,
+    WORD,
+    AnnotationText,
+    call_end,
+    parts_of,
+    read_literal,
+)
 from nni_annotate.domains import TYPES
 from nni_annotate.errors import NniAnnotateError
-from nni_annotate.source import newlines
 from nni_annotate.syntax import code, module_of, one_line
-
-MARK = "@nni."
-_ESCAPE = re.compile(
-    r"\\(?:\r\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|.)",
-    re.DOTALL,
-)
-_KNOWN_ESCAPES = frozenset("01234567xuUN\\'\"abfnrtv")
-_CALL_LIKE = re.compile(r"@nni\.\w+\s*\(")
 
 
 class AnnotationError(NniAnnotateError):
@@ -40,38 +38,12 @@ class AnnotationError(NniAnnotateError):
 
 
 class AnnotationSyntaxError(AnnotationError):
-    """The text is no Python expression; `offset` is where in the text that shows."""
+    """What is wrong with the text itself: where in it, and over how many characters."""
 
-    def __init__(self, code: str, message: str, offset: int) -> None:
+    def __init__(self, code: str, message: str, offset: int, width: int = 1) -> None:
         super().__init__(code, message)
         self.offset = offset
-
-
-@dataclass(frozen=True)
-class AnnotationText:
-    """The text of a literal or a comment, and where in its source each character stands.
-
-    `offsets[i]` is the position in `source` of `value[i]`; one more entry marks the end.
-    """
-
-    source: str
-    value: str
-    offsets: tuple[int, ...]
-
-    @property
-    def body(self) -> str:
-        """The expression: what follows the `@`, without the white space around it."""
-        return self.value.strip()[1:]
-
-    @property
-    def is_squeezed(self) -> bool:
-        """Whether the expression has more lines than its source: escapes break some."""
-        return newlines(self.body) > newlines(self.source[self.source_offset(0) :])
-
-    def source_offset(self, body_offset: int) -> int:
-        """The place in `source` of a character of `body`."""
-        start = self.value.index("@") + 1
-        return self.offsets[min(start + body_offset, len(self.value))]
+        self.width = width
 
 
 @dataclass(frozen=True)
@@ -103,10 +75,10 @@ def annotation_text(value: cst.BaseExpression) -> AnnotationText | None:
 
     Raises AnnotationError for an f-string or bytes that begin so.
     """
-    parts = _parts(value)
+    parts = parts_of(value)
     if not all(isinstance(part, (cst.SimpleString, cst.FormattedString)) for part in parts):
         return None
-    text = _read_literal(value)
+    text = read_literal(value)
     if not text.value.lstrip().startswith(MARK):
         return None
     for part in parts:
@@ -117,26 +89,12 @@ def annotation_text(value: cst.BaseExpression) -> AnnotationText | None:
     return text
 
 
-def comment_text(comment: str) -> AnnotationText:
-    """The text of a comment that begins as an annotation does, `#` and all."""
-    return AnnotationText(comment, comment[1:], tuple(range(1, len(comment) + 1)))
-
-
-def is_comment_annotation(comment: str) -> bool:
-    """Whether a comment's text begins as an annotation does, and not as prose would."""
-    return reads_like_a_call(comment[1:])
-
-
-def reads_like_a_call(text: str) -> bool:
-    """Whether the text begins as an annotation does, and not as prose would."""
-    return _CALL_LIKE.match(text.lstrip()) is not None
-
-
 def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -> Annotation:
     """The annotation that the text spells out, in a file of that encoding.
 
     Raises AnnotationError; AnnotationSyntaxError where it is no Python.
     """
+    kind = _kind(text, list(kinds))
     try:
         text.body.encode(encoding)
         tree = module_of(f"({text.body}\n)\n")
@@ -147,37 +105,60 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
             error.start,
         ) from None
     except cst.ParserSyntaxError as error:
-        line, column = error.raw_line, error.raw_column + 1
-        with suppress(ValueError):
-            try:
-                ast.parse(f"({text.body}\n)\n")
-            except SyntaxError as found:  # it names the place more closely, but for our own "("
-                if (found.lineno, found.offset) != (1, 1):
-                    line, column = found.lineno or line, found.offset or column
-        offset = _body_offset(text.body, line, column - 1)
-        raise AnnotationSyntaxError(
-            "NNI101",
-            "not a valid Python expression; expected @nni.KIND(...), "
-            "with every bracket and quote closed",
-            min(offset, max(len(text.body) - 1, 0)),
-        ) from None
+        raise _syntax_error(text.body, kind, error) from None
     expression = _only_expression(tree)
     if (
         not isinstance(expression, cst.Call)
         or not isinstance(expression.func, cst.Attribute)
         or not isinstance(expression.func.value, cst.Name)
-        or expression.func.value.value != "nni"
+        or expression.func.attr.value != kind
     ):
-        message = "expected a single call, @nni.KIND(...), and nothing after it"
+        shown = " ".join(text.body.split())
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        message = f"expected a single call, @nni.{kind}(...), found @{shown}"
         raise AnnotationError("NNI101", message)
-    kind = expression.func.attr.value
-    known = list(kinds)
+    return Annotation(text, tree, kind, expression)
+
+
+def _kind(text: AnnotationText, known: list[str]) -> str:
+    """The KIND that the text begins with. Raises AnnotationError where there is none of it."""
+    word = WORD.match(text.body)
+    if word is None:
+        raise AnnotationError("NNI101", "expected @nni.KIND(...), a single call")
+    kind = word[1]
     if kind not in known:
         message = f"@nni.{kind} is no annotation{did_you_mean(kind, known, '@nni.')}"
         if kind in TYPES:
             message = f"@nni.{kind} is no annotation; did you mean @nni.variable(nni.{kind}(...))?"
-        raise AnnotationError("NNI102", message, expression.func)
-    return Annotation(text, tree, kind, expression)
+        raise AnnotationSyntaxError("NNI102", message, 0, len(word[0].rstrip()))
+    return kind
+
+
+def _syntax_error(body: str, kind: str, error: cst.ParserSyntaxError) -> AnnotationSyntaxError:
+    """Where and why the text is no Python, in CPython's words where they help."""
+    offset, why, width = _body_offset(body, error.raw_line, error.raw_column), "", 1
+    with suppress(ValueError, RecursionError, MemoryError):
+        try:
+            ast.parse(f"({body}\n)\n")
+        except SyntaxError as found:
+            why = found.msg
+            # It names the place more closely, but for our own "(".
+            if (found.lineno, found.offset) == (1, 1) and why.endswith("never closed"):
+                offset = body.index("(")
+            elif found.lineno and found.offset:
+                offset = _body_offset(body, found.lineno, found.offset - 1)
+            if "forgot a comma" in why and found.end_lineno and found.end_offset:
+                end = _body_offset(body, found.end_lineno, found.end_offset - 1)
+                width = max(min(end, len(body)) - offset, 1)
+    word = WORD.match(body)
+    if word is not None and not body.startswith("(", word.end()):
+        why, offset, width = f"no bracket follows @nni.{kind}", word.end(), 1
+    elif offset + width > (end := call_end(body)) and body[end:].strip():
+        why, width = "something follows the call", 1
+        offset = len(body) - len(body[end:].lstrip())
+    offset = min(offset, max(len(body) - 1, 0))
+    message = f"not a valid Python expression{why and ': '}{why}; expected @nni.{kind}(...)"
+    return AnnotationSyntaxError("NNI101", message, offset, width)
 
 
 def spread(call: cst.Call) -> tuple[cst.Arg, ...]:
@@ -199,6 +180,11 @@ def spread(call: cst.Call) -> tuple[cst.Arg, ...]:
     return tuple(arguments)
 
 
+def argument_place(argument: cst.Arg) -> cst.CSTNode:
+    """What names an argument that is one too many: its keyword, if it has one."""
+    return argument.keyword or argument.value
+
+
 def refuse(node: cst.CSTNode, kinds: tuple[type[cst.CSTNode], ...], why: str) -> None:
     """Raises AnnotationError where one of these kinds of nodes occurs in the expression."""
     if isinstance(node, kinds):
@@ -207,20 +193,25 @@ def refuse(node: cst.CSTNode, kinds: tuple[type[cst.CSTNode], ...], why: str) ->
         refuse(child, kinds, why)
 
 
-def take_name(annotation: Annotation) -> tuple[tuple[cst.Arg, ...], cst.BaseExpression | None]:
-    """The arguments without `name=`, and the expression that `name=` gives.
+@dataclass(frozen=True)
+class NameArgument:
+    """What `name=` gives, a string read as the expression it holds, and where it is given."""
 
-    A string is read as the expression it holds. Raises AnnotationError.
-    """
+    expression: cst.BaseExpression
+    place: cst.BaseExpression
+
+
+def take_name(annotation: Annotation) -> tuple[tuple[cst.Arg, ...], NameArgument | None]:
+    """The arguments without `name=`, and what that gives. Raises AnnotationError."""
     others: list[cst.Arg] = []
-    name: cst.BaseExpression | None = None
+    name: NameArgument | None = None
     for argument in annotation.arguments:
         if argument.keyword is None or argument.keyword.value != "name":
             others.append(argument)
         elif name is not None:
             raise AnnotationError("NNI104", "name= is given twice", argument.keyword)
         else:
-            name = _name_expression(argument)
+            name = NameArgument(_name_expression(argument), argument.value)
     return tuple(others), name
 
 
@@ -259,59 +250,3 @@ def _body_offset(body: str, line: int, column: int) -> int:
     """The offset in `body` of a place in `(body`, line counted from 1, column from 0."""
     before = sum(len(text) + 1 for text in body.split("\n")[: line - 1])
     return max(before + column - (1 if line == 1 else 0), 0)
-
-
-def _parts(value: cst.BaseExpression) -> list[cst.BaseExpression]:
-    if isinstance(value, cst.ConcatenatedString):
-        return [*_parts(value.left), *_parts(value.right)]
-    return [value]
-
-
-def _read_literal(value: cst.BaseExpression) -> AnnotationText:
-    source = code(value)
-    characters: list[str] = []
-    offsets: list[int] = []
-    cursor = 0
-    for part in _parts(value):
-        raw = code(part.with_changes(lpar=(), rpar=()))
-        cursor = source.index(raw, cursor)
-        if isinstance(part, cst.SimpleString):
-            start = cursor + raw.index(part.quote) + len(part.quote)
-            for character, offset in _characters(part.raw_value, "r" in part.prefix.lower()):
-                characters.append(character)
-                offsets.append(start + offset)
-        elif isinstance(part, cst.FormattedString):  # refused, once it is known for what it is
-            inside = raw[len(part.start) : -len(part.end)]
-            characters.extend(inside)
-            offsets.extend(range(cursor + len(part.start), cursor + len(part.start) + len(inside)))
-        cursor += len(raw)
-    return AnnotationText(source, "".join(characters), (*offsets, cursor - 1))
-
-
-def _characters(raw: str, is_raw: bool) -> Iterable[tuple[str, int]]:
-    """Each character that the inside of a literal stands for, with its place."""
-    index = 0
-    while index < len(raw):
-        match = None if is_raw else _ESCAPE.match(raw, index)
-        piece = match.group() if match else raw[index]
-        if match:
-            value = _unescaped(piece)
-        elif piece == "\r":
-            piece, value = ("\r\n" if raw.startswith("\r\n", index) else "\r"), "\n"
-        else:
-            value = piece
-        for character in value:
-            yield character, index
-        index += len(piece)
-
-
-def _unescaped(piece: str) -> str:
-    if piece[1] in "\r\n":
-        return ""
-    if piece[1] not in _KNOWN_ESCAPES:
-        return piece
-    try:
-        simple = cst.SimpleString(f'"{piece}"').evaluated_value
-    except (SyntaxError, ValueError):
-        return piece
-    return simple if isinstance(simple, str) else piece

@@ -158,7 +158,7 @@ class Layer:
 
     def _canonical_inputs(self, value: Value) -> list[str]:
         found = value if isinstance(value, (list, tuple)) else [None]
-        inputs = [name for name in self.optional_inputs if name in found]
+        inputs = [name for name in self.optional_inputs if _is_among(name, found)]
         # Unknown and repeated names make the one longer than the other.
         if len(inputs) != len(found) or len(inputs) not in self.sizes:
             sizes = " to ".join(map(str, sorted({self.sizes[0], self.sizes[-1]})))
@@ -222,9 +222,16 @@ def _shown(option: Value) -> str:
     return show(option)
 
 
+def _is_among(name: str, found: Sequence[Value]) -> bool:
+    return name in found or any(isinstance(one, str) and _same_label(one, name) for one in found)
+
+
 def _same_label(label: str, option: Value) -> bool:
-    """Whether NNI 2 would have written `label`, in parentheses as it did, for this option."""
-    if not label.startswith("("):
+    """Whether NNI would have written `label` for this option: it is equal as syntax.
+
+    NNI wrote numbers and strings as they are, but `(-1)`, and in old Pythons `None`.
+    """
+    if not isinstance(option, str) and not label.startswith(("(", "True", "False", "None")):
         return False
     try:
         wanted = ast.parse(label, mode="eval")

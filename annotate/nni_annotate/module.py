@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import itemgetter
 
 import libcst as cst
 
+from nni_annotate.annotation_text import MARK
 from nni_annotate.comments import Masked
-from nni_annotate.diagnostics import Diagnostic
+from nni_annotate.diagnostics import Diagnostic, Where
 from nni_annotate.domains import Domain, Value
-from nni_annotate.finder import Called, Edited, Finder, Layered, Problem
-from nni_annotate.grammar import MARK, is_comment_annotation, reads_like_a_call
+from nni_annotate.finder import Finder
+from nni_annotate.found import Called, Edited, Layered, Problem
 from nni_annotate.positions import Span, spans, visible
 from nni_annotate.rules.calls import CodeCall, calls_of
 from nni_annotate.rules.rule import SourceFile, Spot, option_text
-from nni_annotate.source import Edit, SourceText, Token, newlines, spliced
+from nni_annotate.skim import may_call
+from nni_annotate.source import Edit, SourceText, newlines, spliced
 from nni_annotate.space import Parameters
+from nni_annotate.strays import strays
+from nni_annotate.stripping import stripping
 from nni_annotate.syntax import code
 from nni_annotate.trial_api import TRIAL_API
 
-_AFTER_A_COMMENT = re.compile(r"#\s*@nni\.\w+\s*\(")
-_JOINT = re.compile(r"\\(?:\r\n|\r|\n)")
-_BLANK = " \t\f\r\n\\"  # what may stand between the tokens of joined lines
 _QUOTES = frozenset("\"'")
-
-
-@dataclass(frozen=True)
-class Where:
-    """A stretch of a file that a parameter comes from, with what shows it in a diagnostic."""
-
-    line: int
-    column: int
-    width: int
-    source_line: str
-    cell: int = 0
-
-    def __str__(self) -> str:
-        return f"cell {self.cell}, line {self.line}" if self.cell else f"line {self.line}"
-
-    def diagnostic(self, path: str, code: str, message: str, *, is_error: bool) -> Diagnostic:
-        """A problem at this place."""
-        return Diagnostic(
-            path, self.cell, self.line, self.column, code, message, self.width,
-            self.source_line, is_error,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,6 +48,8 @@ class Parameter:
 class Module:
     """A text, its tree and what was found in it.
 
+    Calls of nni's functions are looked for where `imported` is given: the names that stand for them
+    without an import of the text's own.
     `python` is the text with what only IPython understands masked, the text itself in other files.
     """
 
@@ -80,8 +61,7 @@ class Module:
         masked: Masked,
         file: SourceFile,
         cell: int = 0,
-        *,
-        has_calls: bool = False,
+        imported: Mapping[str, str] | None = None,
     ) -> None:
         self.source = source
         self.python = python
@@ -89,12 +69,12 @@ class Module:
         self.cell = cell
         self.tree = tree
         self._masked = masked.text
-        self.found = Finder(tree, file, masked.comments)
-        if has_calls:
-            self._add_calls()
+        self.found = Finder(tree, file, masked.comments, is_cell=cell > 0)
+        if imported is not None and may_call(python, imported):
+            self._add_calls(imported)
 
-    def _add_calls(self) -> None:
-        calls, errors = calls_of(self.tree, self.file)
+    def _add_calls(self, imported: Mapping[str, str]) -> None:
+        calls, errors = calls_of(self.tree, self.file, imported)
         for error in errors:
             assert error.node is not None
             self.found.problems.append(Problem(error.node, error.code, str(error)))
@@ -130,19 +110,48 @@ class Module:
 
     def diagnostics(self, path: str) -> list[Diagnostic]:
         """Every problem found, with its place in the file."""
-        problems = [self._diagnostic(problem, path) for problem in self.found.problems]
-        return [*problems, *self._strays(path), *self._masked_values(path)]
+        masked = self._masked_values()
+        found = [
+            self._diagnostic(problem, path)
+            for problem in self.found.problems
+            if not (problem.code == "NNI505" and problem.node in masked)
+        ]
+        for node in masked:
+            message = "the value is an IPython command, so nothing can take its place"
+            found.append(self.where(node).diagnostic(path, "NNI202", message, is_error=True))
+        for node in self._crowded():
+            message = (
+                "this f-string becomes one of several, and another value in it is tuned too; "
+                "assign one of them to a variable first"
+            )
+            found.append(self.where(node).diagnostic(path, "NNI205", message, is_error=True))
+        if self.source.text.count(MARK) == self.found.seen:
+            return found
+        taken = [self._spans[node] for node in self.found.literals]
+        return [*found, *strays(self.source, taken, path, self.cell)]
 
-    def _masked_values(self, path: str) -> Iterator[Diagnostic]:
-        """Errors of values that only IPython understands: the compiler hasn't read them."""
+    def _crowded(self) -> Iterator[cst.CSTNode]:
+        """Choices between whole strings in which there is something else to replace."""
+        spots = [(item, self._spans[spot.node], spot.node)
+                 for item in self.found.edited for spot in item.found.spots]  # fmt: skip
+        for item, (start, end), node in spots:
+            if item.edit.suffix != "function_choice" or not isinstance(node, cst.BaseString):
+                continue
+            inner = (span for other, span, _ in spots if other is not item)
+            if any(start <= a and b <= end for a, b in inner):
+                yield item.node
+
+    def _masked_values(self) -> list[cst.CSTNode]:
+        """Annotations of values that only IPython understands: the compiler hasn't read them."""
         if self.source.text == self.python:
-            return
-        for item in self.found.edited:
-            for spot in item.found.spots:
-                line = self.where(spot.node).line
-                if self.source.line(line) != SourceText(self.python).line(line):
-                    message = "the value is an IPython command, so nothing can take its place"
-                    yield self.where(item.node).diagnostic(path, "NNI202", message, is_error=True)
+            return []
+        python = SourceText(self.python)
+        return [
+            item.node
+            for item in self.found.edited
+            for line in {self.where(spot.node).line for spot in item.found.spots}
+            if self.source.line(line) != python.line(line)
+        ]
 
     def compiled(self) -> str:
         """The text of the compiled code."""
@@ -152,9 +161,20 @@ class Module:
         """The same, with what only IPython understands masked."""
         return spliced(self.python, self._compiling())
 
-    def written(self, values: Parameters, *, strip: bool = False) -> str:
-        """The source with these values in the annotated statements, or without annotations too."""
-        edits = [*self._writing(values), *(self._stripping() if strip else ())]
+    @property
+    def names_lines(self) -> bool:
+        """Whether there are parameters whose keys tell their lines."""
+        unnamed = (item for item in self.found.edited if item.found.name is None)
+        return bool(self.found.layered) or next(unnamed, None) is not None
+
+    def written(self, values: Parameters, *, strip: bool = False, keep_lines: bool = False) -> str:
+        """The source with these values in the annotated statements, or without annotations too.
+
+        With `keep_lines` a value takes as many lines as the one whose place it takes.
+        """
+        writing = self._writing(values, keep_lines=keep_lines)
+        places = [(self._spans[n], id(n) in self.found.only) for n in self.found.literals]
+        edits = [*writing, *(stripping(self.source, places) if strip else ())]
         return spliced(self.source.text, edits)
 
     def first_annotation(self) -> Where | None:
@@ -187,7 +207,8 @@ class Module:
         """The place of a node, or of a part of its source."""
         start, end = self._spans[node]
         if span is not None:
-            text, bare = self.source.text[start:end], code(node)
+            bare = self.found.comments.get(code(node), code(node))
+            text = self.source.text[start:end]
             start, end = (
                 start + _indented(span[0], bare, text),
                 start + _indented(max(span[1] - 1, 0), bare, text) + 1,
@@ -204,7 +225,7 @@ class Module:
         where = self.where(item.node)
         if isinstance(item, Layered):
             key = self._layers_key(item)
-            return Parameter(key, item.layers.domain, None, where, is_written=False)
+            return Parameter(key, item.layers.domain, None, where, True, is_written=False)
         found, edit = item.found, item.edit
         return Parameter(
             self._key(item), edit.domain, found.default, where, found.name is None,
@@ -275,20 +296,23 @@ class Module:
         rows = [row for row in rows if row]
         return f"{newline}{before}".join(rows) + newline * (total + 1 - len(rows))
 
-    def _writing(self, values: Parameters) -> Iterator[Edit]:
+    def _writing(self, values: Parameters, *, keep_lines: bool) -> Iterator[Edit]:
         for item in self.found.edited:
             key = self._key(item)
             if key not in values or isinstance(item.edit, CodeCall):
                 continue
             for spot in item.found.spots:
-                rewrite = partial(self._written, spot, values[key])
+                rewrite = partial(self._written, spot, values[key], keep_lines)
                 yield self._edit(spot.node, rewrite, _rank(item))
 
-    def _written(self, spot: Spot, value: Value, source: str) -> str:
+    def _written(self, spot: Spot, value: Value, keep_lines: bool, source: str) -> str:
         """The code of a value, apart from a word beside it: parentheses may have stood between."""
         text = spot.written(value, source)
         if text == source:
             return text
+        missing = newlines(source) - newlines(text) if keep_lines else 0
+        if missing > 0:
+            return f"({text}{self.tree.default_newline * missing})"
         start, end = self._spans[spot.node]
         before, after = self.source.text[start - 1 : start], self.source.text[end : end + 1]
         left = " " if _is_word(before) and (_is_word(text[0]) or text[0] in _QUOTES) else ""
@@ -296,78 +320,6 @@ class Module:
         if after == "." and text[0].isdigit():  # 1.real is no Python
             right = " "
         return f"{left}{text}{right}"
-
-    def _stripping(self) -> Iterator[Edit]:
-        for node in self.found.literals:
-            start, end = self._spans[node]
-            if id(node) in self.found.only:
-                yield Edit(start, end, lambda _: "pass")
-            else:
-                yield Edit(*self._around(start, end), lambda _: "")
-
-    def _around(self, start: int, end: int) -> Span:
-        """The stretch that goes with an annotation: its lines, or its semicolon, or its blanks."""
-        text = self.source.text
-        first, last = self._joined_lines(start, end)
-        before, after = text[first:start], text[end:last]
-        if not before.strip(_BLANK) and not after.strip(_BLANK):
-            return first, last
-        if after.lstrip(_BLANK).startswith(";"):
-            rest = after[after.index(";") + 1 :]
-            return start, last - len(rest.lstrip(_BLANK if rest.strip(_BLANK) else " \t\f"))
-        kept = before.rstrip(_BLANK)
-        if kept.endswith(";"):
-            kept = kept[:-1].rstrip(_BLANK)
-        return first + len(kept) if kept else start, end
-
-    def _joined_lines(self, start: int, end: int) -> Span:
-        """The lines of a stretch, with those that a backslash joins to them."""
-        first, last = self.source.line_start(start), self.source.line_end(end)
-        while first in self._joints:
-            first = self.source.line_start(first - 1)
-        while last in self._joints and last < len(self.source.text):
-            last = self.source.line_end(last)
-        return first, last
-
-    @cached_property
-    def _joints(self) -> frozenset[int]:
-        """Where lines begin that a backslash joins to those before them."""
-        found = list(_JOINT.finditer(self.source.text))
-        tokens = self.source.tokens() if found else ()
-        comments = {token.end for token in tokens if token.is_comment}
-        return frozenset(match.end() for match in found if match.start() + 1 not in comments)
-
-    def _strays(self, path: str) -> Iterator[Diagnostic]:
-        """What reads like an annotation and stands where it has no effect."""
-        text = self.source.text
-        if text.count(MARK) == self.found.seen:
-            return
-        taken = [self._spans[node] for node in self.found.literals]
-        for token in self.source.tokens():
-            if any(start <= token.start < end for start, end in taken):
-                continue
-            source = text[token.start : token.end]
-            if token.is_comment and is_comment_annotation(source):
-                message = (
-                    "no statement can stand here; put the annotation on a line of its own, "
-                    "indented as the block that it is part of"
-                )
-                yield self._at(token).diagnostic(path, "NNI208", message, is_error=True)
-            elif token.is_comment and source[1:].lstrip().startswith(MARK):
-                message = "this comment begins like an annotation, but is none: @nni.KIND(...)"
-                yield self._at(token).diagnostic(path, "NNI502", message, is_error=False)
-            elif token.is_comment and _AFTER_A_COMMENT.search(source):
-                message = "an annotation has an effect only where the comment begins with it"
-                yield self._at(token).diagnostic(path, "NNI501", message, is_error=False)
-            elif not token.is_comment and reads_like_a_call(_inside(source)):
-                message = "an annotation has an effect only as a statement of its own, not here"
-                yield self._at(token).diagnostic(path, "NNI501", message, is_error=False)
-
-    def _at(self, token: Token) -> Where:
-        line, column = self.source.place(token.start)
-        shown = self.source.line(line)
-        width = min(token.end - token.start, len(shown) - column + 1)
-        return Where(line, column, width, shown, self.cell)
 
 
 def _is_word(character: str) -> bool:
@@ -388,8 +340,3 @@ def _indented(offset: int, bare: str, text: str) -> int:
         return offset
     places = visible(text)
     return places[min(len(visible(bare[:offset])), len(places) - 1)]
-
-
-def _inside(literal: str) -> str:
-    """The text of a string literal, its escapes as they are."""
-    return literal.lstrip("rRbBuUfFtT").strip("\"'")

@@ -21,6 +21,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # An escape in JSON that only an encoder of all that is not ASCII writes.
 _NON_ASCII_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?!00[0-7])")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CELL = "# %%\n"
 _CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")  # PEP 263
 
 _Parser = Callable[[str, int], tuple[Any, int]]
@@ -89,12 +90,27 @@ class Notebook:
 
     def to_script(self, sources: Mapping[int, str]) -> bytes:
         """A script of all `cells`, with new text in some of them, by their numbers."""
-        texts = [as_script(sources.get(cell.number, cell.source)) for cell in self.cells]
-        bodies = [text.rstrip("\n") for text in texts]
-        script = "\n".join(f"# %%\n{body}\n" if body else "# %%\n" for body in bodies)
-        if bodies and _CODING.match(bodies[0]):
+        script = "\n".join(self._parts(sources))
+        if _CODING.match(script.removeprefix(_CELL)):
             script = f"# coding: utf-8\n{script}"  # the cell's own would count in the second line
         return script.encode(errors="backslashreplace")
+
+    def cell_of_line(self, line: int, sources: Mapping[int, str]) -> tuple[int, int]:
+        """The cell that a line of the script comes from, and the line in it; both from 1."""
+        parts = self._parts(sources)
+        if not self.to_script(sources).startswith(_CELL.encode()):
+            line -= 1  # the coding comment
+        for cell, part in zip(self.cells, parts, strict=True):
+            count = part.count("\n") + 1
+            if line <= count:
+                return cell.number, max(line - 1, 1)
+            line -= count
+        return self.cells[-1].number, 1
+
+    def _parts(self, sources: Mapping[int, str]) -> list[str]:
+        texts = [as_script(sources.get(cell.number, cell.source)) for cell in self.cells]
+        bodies = [text.rstrip("\n") for text in texts]
+        return [f"{_CELL}{body}\n" if body else _CELL for body in bodies]
 
 
 def read_notebook(content: bytes) -> Notebook:

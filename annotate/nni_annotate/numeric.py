@@ -63,7 +63,7 @@ class _Numeric:
         try:
             _finite(value, "")
         except SpaceError:
-            message = f"{self.type} needs a finite number for {name}"
+            message = f"{self.type} needs a finite number for {name}, found {show(value)}"
             raise SpaceError(message, position) from None
 
 

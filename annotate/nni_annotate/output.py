@@ -14,7 +14,7 @@ from nni_annotate.data import Budget, bring
 from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.manifest import Manifest
 from nni_annotate.manifest import read_manifest as read_manifest  # for nni_runner
-from nni_annotate.project import SEARCH_SPACE, CompiledTree, shown
+from nni_annotate.project import SEARCH_SPACE, CompiledTree, has_own_nni, shown
 from nni_annotate.sources import (
     LEFT_OUT,
     MANIFEST,
@@ -58,6 +58,8 @@ def find_unchanged(source: Path, out: Path, *, notebooks_as_scripts: bool) -> Un
     ):
         return None
     listing = list_source(source, out)
+    if listing.is_one_file and has_own_nni(listing, source.name):
+        return None  # it may have come since
     try:
         if leftovers(out):
             return None
@@ -313,6 +315,8 @@ def _check_free(
         return
     around = {str(parent): path for path in foreign for parent in PurePosixPath(path).parents}
     for path in sorted(new):
+        if path in foreign:
+            raise ProjectError(f"{out / path}: is in the way, and not of this tool's making")
         if path in around:
             raise ProjectError(f"{out / path}: is in the way, and not all of this tool's making")
         for parent in PurePosixPath(path).parents:

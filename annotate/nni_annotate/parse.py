@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import libcst as cst
@@ -15,7 +16,10 @@ from nni_annotate.module import Module
 from nni_annotate.rules.rule import SourceFile
 from nni_annotate.skim import skimmed
 from nni_annotate.source import SourceText
+from nni_annotate.strays import bare_annotations
 from nni_annotate.syntax import module_of
+
+_NOTHING: Mapping[str, str] = {}
 
 
 def parse(
@@ -26,15 +30,18 @@ def parse(
     *,
     cell: int = 0,
     has_calls: bool = False,
+    imported: Mapping[str, str] = _NOTHING,
 ) -> Module:
     """Parses `python`, the source as plain Python, and finds what is in it.
 
+    `imported` are names that stand for nni's by the imports of earlier cells.
     Raises CompileError, RecursionError.
     """
     text = source if source.text == python else SourceText(python)
     masked = mask_comments(text)
     try:
-        tree, parsed = _tree(skimmed(text, masked.text, has_calls=has_calls), masked.text)
+        short = skimmed(text, masked.text, has_calls=has_calls, imported=imported)
+        tree, parsed = _tree(short, masked.text)
     except cst.ParserSyntaxError as error:
         masked = mask_comments(text, leave=_misplaced(text, masked))
         try:
@@ -42,7 +49,7 @@ def parse(
         except cst.ParserSyntaxError:
             raise CompileError([_syntax_error(error, text, path, cell)]) from None
     masked = replace(masked, text=parsed)
-    return Module(source, python, tree, masked, file, cell, has_calls=has_calls)
+    return Module(source, python, tree, masked, file, cell, imported if has_calls else None)
 
 
 def _tree(skimmed: str, text: str) -> tuple[cst.Module, str]:
@@ -57,6 +64,14 @@ def _syntax_error(
     error: cst.ParserSyntaxError, source: SourceText, path: str, cell: int
 ) -> Diagnostic:
     """Where and why the text is no Python, in CPython's words where it agrees."""
+    for match in bare_annotations(source.text):
+        line, column = source.place(match.start(1))
+        message = (
+            "this file is no valid Python: an annotation is a string or a comment, so quote it, as "
+            f'in """{match[1]}(...)"""'
+        )
+        width, shown = len(match[1]), source.line(line)
+        return Diagnostic(path, cell, line, column, "NNI401", message, width, shown)
     line, column, why = error.raw_line, error.raw_column + 1, ""
     is_python = False
     try:
@@ -79,16 +94,17 @@ def _syntax_error(
 def _misplaced(source: SourceText, masked: Masked) -> set[int]:
     """Where the comments begin in whose places a string would be no valid Python."""
     text = source.text
+    read = ast.parse if _is_python(text, ast.parse) else module_of  # newer than this Python
     return {
         token.start
         for token in masked.tokens
-        if token.is_first and not _is_python(f"{text[: token.start]}''{text[token.end :]}")
+        if token.is_first and not _is_python(f"{text[: token.start]}''{text[token.end :]}", read)
     }
 
 
-def _is_python(text: str) -> bool:
+def _is_python(text: str, read: Callable[[str], object]) -> bool:
     try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        read(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, cst.ParserSyntaxError):
         return False
     return True

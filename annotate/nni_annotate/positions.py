@@ -36,9 +36,7 @@ def spans(tree: cst.Module, text: str, nodes: Iterable[cst.CSTNode]) -> dict[cst
     return found if generated == text else _moved(found, generated, text)
 
 
-def _moved(
-    found: dict[cst.CSTNode, Span], generated: str, text: str
-) -> dict[cst.CSTNode, Span]:
+def _moved(found: dict[cst.CSTNode, Span], generated: str, text: str) -> dict[cst.CSTNode, Span]:
     """The places in the text of what was found in generated code that is laid out otherwise.
 
     libcst drops form feeds and joined empty lines at the beginning of a line and blanks before the

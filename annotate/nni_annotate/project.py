@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from nni_annotate.api_calls import asks_for_parameters
 from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.domains import Domain, identity
 from nni_annotate.errors import SpaceError
+from nni_annotate.lookalikes import look_alikes, may_report
 from nni_annotate.sources import (
     MANIFEST,
     NOTEBOOK,
     Listing,
     ProjectError,
     list_source,
-    look_alikes,
     may_hold_annotations,
     may_hold_calls,
     mentions_nni,
     read_python,
 )
 from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.texts import texts_of
 from nni_annotate.trial_api import is_compiled
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 SEARCH_SPACE = "search_space.json"
 _FINAL = b"report_final_result"
-_ASKS = frozenset({"get_next_parameter", "get_next_parameters", "get_parameters"})
-_ASKING = re.compile(rb"\bget_(?:next_)?parameters?\b")
+_MARK = "@nni."
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def kind_of(listing: Listing, path: str, content: bytes, *, as_script: bool = Fa
         ".".join(PurePosixPath(path).with_suffix("").parts),
         path,
         is_notebook=path.endswith(NOTEBOOK),
-        has_calls=may_hold_calls(content) and not _has_own_nni(listing, path),
+        has_calls=may_hold_calls(content, path) and not has_own_nni(listing, path),
         as_script=as_script,
     )
 
@@ -172,22 +171,18 @@ class _Work:
             self._note_link(path)
             self.carried.append(path)
             return
-        self.reports = self.reports or _FINAL in content
-        if not mentions_nni(content):
+        if not mentions_nni(content) and _FINAL not in content:
             self.carried.append(path)
             return
-        if not path.endswith(NOTEBOOK):
-            self.diagnostics.extend(look_alikes(content, path))
-            if (
-                b"nni" in content
-                and _ASKING.search(content)
-                and not _has_own_nni(self.listing, path)
-            ):
-                self.asks.extend(_asks(content, path))
+        texts = texts_of(content, path)
+        self.reports = self.reports or may_report(texts) or (not texts and _FINAL in content)
+        self.diagnostics.extend(look_alikes(texts, path))
+        if not has_own_nni(self.listing, path):
+            self.asks.extend(asks_for_parameters(texts, path))
         if is_compiled(content) and not path.endswith(NOTEBOOK):
             message = "this file is compiled already; compile the source that it was made from"
             self.diagnostics.append(Diagnostic(path, code="NNI404", message=message))
-        elif may_hold_annotations(content) or may_hold_calls(content):
+        elif may_hold_annotations(content) or may_hold_calls(content, path):
             self._compile(path, content)
         else:
             self.carried.append(path)
@@ -198,7 +193,7 @@ class _Work:
             self.diagnostics.extend(
                 replace(
                     asking,
-                    message=f"nni.{asking.message}() asks for parameters that annotations use, "
+                    message=f"{asking.message}() asks for parameters that annotations use, "
                     f"as at {self.first}; annotate, or write a search space file and use the API",
                 )
                 for asking in self.asks
@@ -226,18 +221,26 @@ class _Work:
 
     def _compile(self, path: str, content: bytes) -> None:
         from nni_annotate.compile import compile_module  # libcst takes 0.2 s to import
+        from nni_annotate.strays import reads_annotated
 
         kind = kind_of(self.listing, path, content, as_script=self.as_scripts)
         try:
             result = compile_module(content, kind)
         except CompileError as error:
+            text = content.decode("utf-8", "replace")
+            is_meant = _MARK in text if kind.is_notebook else reads_annotated(text)
+            if not is_meant and not error.is_about_annotations:
+                self.carried.append(path)  # no valid Python, and nothing that asks for it
+                return
             self._claim(kind.module, path)
             self.diagnostics.extend(error.diagnostics)
+            where = next((found for found in error.diagnostics if found.line), None)
+            if where is not None and not self.first:
+                self.first = _place_of(path, where.cell, where.line)
             return
         self.diagnostics.extend(result.warnings)
         if result.first is not None and not self.first:
-            where = result.first
-            self.first = f"{path}, {where}" if where.cell else f"{path}:{where.line}"
+            self.first = _place_of(path, result.first.cell, result.first.line)
         if not result.is_annotated:
             self.carried.append(path)
             return
@@ -316,12 +319,16 @@ def read_search_space(folder: Path) -> SearchSpace | None:
         raise ProjectError(f"{path}: {error}") from None
 
 
+def _place_of(path: str, cell: int, line: int) -> str:
+    return f"{path}, cell {cell}, line {line}" if cell else f"{path}:{line}"
+
+
 def _place(path: str, parameter: Parameter) -> Place:
     where = parameter.where
     return Place(path, where.line, where.column, where.cell, parameter.is_written)
 
 
-def _has_own_nni(listing: Listing, path: str) -> bool:
+def has_own_nni(listing: Listing, path: str) -> bool:
     """Whether `import nni` in a file finds a module of the user's: beside it or at the root."""
     for folder in {"", *(f"{parent}/" for parent in PurePosixPath(path).parents)}:
         for name in ("nni.py", "nni/__init__.py"):
@@ -338,42 +345,6 @@ def _mentions(content: bytes, path: str, name: str) -> bool:
     pure = PurePosixPath(path)
     module = pure.parent.name if pure.stem == "__init__" else pure.stem
     return name.encode() in content or (bool(module) and module.encode() in content)
-
-
-def _asks(content: bytes, path: str) -> Iterator[Diagnostic]:
-    """Calls that ask for parameters through the API, as a file imports it."""
-    try:
-        nodes = list(ast.walk(ast.parse(content)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    modules = {
-        alias.asname or alias.name
-        for node in nodes
-        if isinstance(node, ast.Import)
-        for alias in node.names
-        if alias.name == "nni"
-    }
-    functions = {
-        alias.asname or alias.name: alias.name
-        for node in nodes
-        if isinstance(node, ast.ImportFrom) and node.module == "nni" and not node.level
-        for alias in node.names
-    }
-    for node in nodes:
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)) if (
-                owner in modules
-            ):
-                width = len(f"{owner}.{name}")
-            case ast.Call(func=ast.Name(id=called)) if called in functions:
-                name, width = functions[called], len(called)
-            case _:
-                continue
-        if name in _ASKS:
-            text = content.split(b"\n")[node.lineno - 1]
-            column = len(text[: node.col_offset].decode("utf-8", "replace")) + 1
-            line = text.decode("utf-8", "replace").rstrip("\r")
-            yield Diagnostic(path, 0, node.lineno, column, "NNI406", name, width, line)
 
 
 def _tree_warnings(annotated: bool, reports: bool) -> Iterator[Diagnostic]:

@@ -15,7 +15,7 @@ from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.domains import Value, identity
 from nni_annotate.output import write_source
 from nni_annotate.project import CompiledTree, compile_tree, kind_of, shown
-from nni_annotate.sources import ProjectError
+from nni_annotate.sources import STAGING, ProjectError
 from nni_annotate.space import Parameters, by_key
 
 
@@ -52,25 +52,40 @@ def rewrite_tree(
 
 
 def to_diff(rewritten: RewrittenTree) -> bytes:
-    """A patch that `git apply` takes in the folder where the source was named."""
-    root = rewritten.tree.root
-    parts: list[bytes] = []
+    """A patch for `git apply`, anywhere in the repository that the source is part of.
+
+    Outside of a repository its paths are those from the current folder, or from the source where
+    that lies elsewhere.
+    """
+    lines: list[bytes] = []
     for path, (old, new) in rewritten.files.items():
-        shown_path = os.path.relpath(root / path)
-        if shown_path.startswith(os.pardir + os.sep) or os.path.isabs(shown_path):  # noqa: PTH117
-            shown_path = path
-        name = os.fsencode(shown_path.replace(os.sep, "/"))
-        parts += difflib.diff_bytes(
-            difflib.unified_diff,
-            old.splitlines(keepends=True),
-            new.splitlines(keepends=True),
-            _quoted(b"a/" + name),
-            _quoted(b"b/" + name),
+        top, name = _named(Path(os.path.realpath(rewritten.tree.root / path)), path)
+        before, after = _quoted(b"a/" + name), _quoted(b"b/" + name)
+        if top:  # git takes the paths for those from its top
+            lines.append(b"diff --git %s %s\n" % (before.rstrip(b"\t"), after.rstrip(b"\t")))
+        parts = difflib.diff_bytes(difflib.unified_diff, _lines(old), _lines(new), before, after)
+        lines += (
+            part if part.endswith(b"\n") else part + b"\n\\ No newline at end of file\n"
+            for part in parts
         )
-    lines = []
-    for part in parts:
-        lines.append(part if part.endswith(b"\n") else part + b"\n\\ No newline at end of file\n")
     return b"".join(lines)
+
+
+def _named(place: Path, path: str) -> tuple[bool, bytes]:
+    """Whether a file is in a git repository, and what a patch is to call it."""
+    for folder in place.parents:
+        if (folder / ".git").is_file() or (folder / ".git" / "HEAD").exists():
+            return True, os.fsencode(place.relative_to(folder).as_posix())
+    shown_path = os.path.relpath(place)
+    if shown_path.startswith(os.pardir + os.sep) or os.path.isabs(shown_path):  # noqa: PTH117
+        shown_path = path
+    return False, os.fsencode(shown_path.replace(os.sep, "/"))
+
+
+def _lines(content: bytes) -> list[bytes]:
+    """The lines of a file as git has them: a carriage return ends none."""
+    lines = content.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
 def write_in_place(rewritten: RewrittenTree) -> None:
@@ -78,24 +93,45 @@ def write_in_place(rewritten: RewrittenTree) -> None:
 
     Raises ProjectError.
     """
-    staged: list[tuple[str, Path]] = []
+    root = rewritten.tree.root
+    staged: list[tuple[str, str]] = []  # the file itself, and what is to take its place
+    kept: list[tuple[str, str]] = []  # the file itself, and what it was
+    target, number = os.fspath(rewritten.tree.source), 0
     try:
-        for path, (_, new) in rewritten.files.items():
-            target = (rewritten.tree.root / path).resolve()
-            handle, name = tempfile.mkstemp(prefix=".nni-annotate-", dir=target.parent)
-            staged.append((name, target))
-            with os.fdopen(handle, "wb") as file:
-                file.write(new)
-            shutil.copymode(target, name)
-        for name, target in staged:
+        for path, (old, new) in rewritten.files.items():
+            target = os.path.realpath(root / path)
+            staged.append((target, _beside(target, new)))
+            kept.append((target, _beside(target, old)))
+        for number, (target, name) in enumerate(staged):  # noqa: B007
             os.replace(name, target)  # noqa: PTH105 - paths of any bytes
-    except OSError as error:
-        where = error.filename2 or error.filename
-        raise ProjectError(f"{where}: can't be written: {error.strerror}") from None
+    except BaseException as error:
+        for place, name in kept[:number] if len(kept) == len(rewritten.files) else ():
+            with contextlib.suppress(OSError):
+                os.replace(name, place)  # noqa: PTH105 - as above
+        if isinstance(error, OSError):
+            message = f"{target}: can't be written: {error.strerror}; nothing was changed"
+            raise ProjectError(message) from None
+        raise
     finally:
-        for name, _ in staged:
-            with contextlib.suppress(FileNotFoundError):
+        for _, name in (*staged, *kept):
+            with contextlib.suppress(OSError):
                 os.unlink(name)  # noqa: PTH108 - as above
+
+
+def _beside(target: str, content: bytes) -> str:
+    """A new file in a file's folder, with its mode and its owner. Raises OSError."""
+    handle, name = tempfile.mkstemp(prefix=STAGING, dir=os.path.dirname(target))  # noqa: PTH120
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        shutil.copymode(target, name)
+        found = os.stat(target)  # noqa: PTH116 - as above
+        with contextlib.suppress(PermissionError):
+            os.chown(name, found.st_uid, found.st_gid)
+    except BaseException:
+        os.unlink(name)  # noqa: PTH108 - as above
+        raise
+    return name
 
 
 def write_anew(rewritten: RewrittenTree, out: Path) -> None:

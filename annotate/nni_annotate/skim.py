@@ -11,23 +11,45 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from nni_annotate.domains import TYPES
+from nni_annotate.imports import BODIES, imports_of, statements
 from nni_annotate.source import SourceText
 
 _MARK = "@nni."
-_AHEAD = ("variable", "function_choice")  # the kinds that are about the next statement
+# An annotation that is about the next statement, or would be if it were spelt right.
+_AHEAD = re.compile(
+    r"@nni\.(?!(?:report_intermediate_result|report_final_result|get_next_parameter"
+    r"|mutable_layers|training_update)\b)"
+)
 _MAIN = "__main__"  # a main guard is looked for
 _VISIBLE = re.compile(r"[^\r\n]")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _Body = Sequence[ast.stmt]
 
 
-def skimmed(source: SourceText, text: str, *, has_calls: bool) -> str:
+def may_call(text: str, imported: Collection[str]) -> bool:
+    """Whether a text calls nni's functions, by the names that it imports.
+
+    `imported` are such names that the text itself doesn't import.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    known = {*imports_of(tree), *imported}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(name) | ast.Attribute(ast.Name(name))) if name in known:
+                return True
+    return False
+
+
+def skimmed(source: SourceText, text: str, *, has_calls: bool, imported: Mapping[str, str]) -> str:
     """`text`, which is as long as the source's and is what to parse, with what can't matter masked.
 
-    With `has_calls` what mentions a name that was imported from nni matters, too. Text that CPython
+    With `has_calls` what mentions a name that was imported from nni matters, too, those of
+    `imported` among them, which the text itself doesn't import. Text that CPython
     doesn't parse is left as it is. Raises RecursionError where it is nested too deeply.
     """
     try:
@@ -38,21 +60,24 @@ def skimmed(source: SourceText, text: str, *, has_calls: bool) -> str:
         return text
     if _LONE_RETURN.search(text):
         return text
-    return _Skimmer(source, text, tree, has_calls=has_calls).text()
+    names = set(imported) if has_calls else set()
+    return _Skimmer(source, text, tree, names, has_calls=has_calls).text()
 
 
 class _Skimmer:
-    def __init__(self, source: SourceText, text: str, tree: ast.Module, *, has_calls: bool) -> None:
+    def __init__(
+        self, source: SourceText, text: str, tree: ast.Module, names: set[str], *, has_calls: bool
+    ) -> None:
         self._source = SourceText(text)  # the columns in the tree are in bytes of this text
         self._unmasked = source.text
         self._text = text
         self._tree = tree
         self._masked: list[tuple[int, int]] = []
-        words = {"nni", _MAIN}
+        words = {"nni", _MAIN, *names}
         if has_calls:
-            words |= {name for node in _statements(tree.body) for name in _from_nni(node)}
+            words |= imports_of(tree).keys()
         found = re.finditer("|".join(map(re.escape, words)), source.text)
-        hidden = (self._start(node) for node in _statements(tree.body) if _is_hidden(node))
+        hidden = (self._start(node) for node in statements(tree.body) if _is_hidden(node))
         self._matters = sorted({*(match.start() for match in found), *hidden})
 
     def text(self) -> str:
@@ -64,11 +89,11 @@ class _Skimmer:
             parts += self._text[cursor:start], "0", _VISIBLE.sub(" ", self._text[start + 1 : end])
             cursor = end
         last = self._tree.body[-1:]
-        end = self._source.line_end(self._end(last[0])) if last else None
-        return "".join((*parts, self._text[cursor:end]))
+        rest = self._text[cursor : self._source.line_end(self._end(last[0])) if last else None]
+        return "".join((*parts, rest))
 
     def _suite(self, body: _Body) -> None:
-        before, is_next = False, False  # what matters, or an annotation that looks at this
+        before, is_next = False, False  # whether that mattered, or is an annotation of this
         for node in body:
             start, end = self._start(node), self._end(node)
             line_end = self._source.line_end(end)
@@ -76,9 +101,8 @@ class _Skimmer:
             if matters and not is_next:
                 for inner in self._blocks(node):
                     self._suite(inner)
-            elif not matters and not is_next and self._may_be_masked(node, start, end):
-                if not (before and _is_text(node)):  # it may be the docstring
-                    self._masked.append((start, end))
+            elif not (matters or is_next) and self._may_be_masked(node, start, end, before=before):
+                self._masked.append((start, end))
             before, is_next = matters, matters and self._looks_ahead(node, start, line_end)
 
     def _looks_ahead(self, node: ast.stmt, start: int, end: int) -> bool:
@@ -86,9 +110,13 @@ class _Skimmer:
         match node:
             case ast.Expr(ast.Constant(str(value))):
                 text += value
-        return any(kind in text for kind in _AHEAD)
+            case ast.Expr(ast.JoinedStr()) | ast.Expr(ast.Constant(bytes())):
+                return True
+        return _AHEAD.search(text) is not None
 
-    def _may_be_masked(self, node: ast.stmt, start: int, end: int) -> bool:
+    def _may_be_masked(self, node: ast.stmt, start: int, end: int, *, before: bool) -> bool:
+        if before and _is_text(node):  # it may be the docstring
+            return False
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             return False
         if getattr(node, "decorator_list", None) and self._text[start] != "@":
@@ -99,7 +127,7 @@ class _Skimmer:
 
     def _blocks(self, node: ast.AST) -> Iterator[_Body]:
         """The blocks of a compound statement that stand on lines of their own."""
-        for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for name in BODIES:
             inner = getattr(node, name, None)
             if not isinstance(inner, list) or not inner:
                 continue
@@ -132,19 +160,6 @@ class _Skimmer:
         return self._source.offset(node.end_lineno, node.end_col_offset)
 
 
-def _statements(body: _Body) -> Iterator[ast.stmt]:
-    """All statements of a suite, and those inside them."""
-    stack: list[ast.AST] = list(body)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.stmt):
-            yield node
-        for name in ("body", "handlers", "cases", "orelse", "finalbody"):
-            inner = getattr(node, name, None)
-            if isinstance(inner, list):
-                stack += inner
-
-
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
@@ -159,14 +174,3 @@ def _is_hidden(node: ast.stmt) -> bool:
         case ast.Expr(ast.JoinedStr()):
             return True
     return False
-
-
-def _from_nni(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement imports from nni."""
-    match node:
-        case ast.Import(names):
-            yield from (name.asname for name in names if name.name == "nni" and name.asname)
-        case ast.ImportFrom(module="nni", names=names):
-            for name in names:
-                all_of_them = (*TYPES, "function_choice") if name.name == "*" else ()
-                yield from all_of_them or (name.asname or name.name,)

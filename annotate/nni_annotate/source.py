@@ -104,8 +104,14 @@ def read_source(content: bytes) -> SourceText:
     encoding, _ = tokenize.detect_encoding(io.BytesIO(lines).readline)
     bom = _BOM if content.startswith(_BOM) else b""
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
-    text = content[len(bom) :].decode(encoding)
-    if text.encode(encoding) != content[len(bom) :]:  # a state-keeping encoding, such as utf-7
+    try:
+        text = content[len(bom) :].decode(encoding)
+        same = text.encode(encoding) == content[len(bom) :]
+    except UnicodeDecodeError:
+        raise
+    except (LookupError, ValueError) as error:  # of rot13, which makes no text of bytes
+        raise SyntaxError(f"its encoding, {encoding}, is none of text: {error}") from None
+    if not same:  # a state-keeping encoding, such as utf-7
         raise SyntaxError(f"its encoding, {encoding}, doesn't give the same bytes back")
     return SourceText(text, encoding, bom)
 

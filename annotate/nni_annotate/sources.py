@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -24,23 +24,14 @@ LEFT_OUT = frozenset({".git", "__pycache__", ".hg", ".svn", ".ipynb_checkpoints"
 # Folders that hold all files of one of these: virtual environments, earlier outputs, experiments.
 _MARKS = (frozenset({"pyvenv.cfg"}), frozenset({MANIFEST}),
           frozenset({"history.sqlite", "trials", "results"}))  # fmt: skip
-# A string or a comment whose text begins as an annotation does; a notebook's quotes are escaped.
-_ANNOTATION = re.compile(rb"""["'#][\s\\n]*@nni\.""")
-_NNI = re.compile(rb"nni(?![A-Za-z])", re.IGNORECASE)
+_MARK = b"@nni."
+_WORDS = {word: re.compile(word + rb"(?![A-Za-z])") for word in (b"nni", b"NNI", b"Nni")}
 _NAME = re.compile(rb"\bnni\b")
 _IMPORT = re.compile(rb"\bimport\s")
 _FROM = re.compile(rb"\bfrom\s+nni\s+import\b")
-_CALL = re.compile(rb"\b(?:choice|function_choice|randint|q?(?:log)?uniform|q?(?:log)?normal)\b")
-# Statements that are nearly annotations: what they lack is the @, or they have a blank too many.
-_NEARLY = re.compile(
-    rb"""nni(?P<link>\s*[.:_]\s*|\s+)
-    (?P<kind>variable|function_choice|report_\w+|get_next_parameter|mutable_layers)\s*\(""",
-    re.IGNORECASE | re.VERBOSE,
+_CALL = re.compile(
+    rb"\b(?:variable|mutable_layers?|choice|function_choice|randint|q?(?:log)?uniform|q?(?:log)?normal)\b"
 )
-_BEFORE = re.compile(
-    rb"""^[ \t]*(?P<begin>[rRuU]?(?:\"{3}|'{3}|"|')|\#)\s*(?P<at>@\s*)?\Z""", re.M | re.X
-)
-_MOST_BEFORE = 200  # bytes between the beginning of a line and nni
 
 
 class ProjectError(NniAnnotateError):
@@ -105,8 +96,9 @@ def list_source(source: Path, leave_out: Path | None) -> Listing:
 
 
 def _cannot(error: OSError | ValueError, source: Path) -> ProjectError:
-    where = getattr(error, "filename", None) or source
-    return ProjectError(f"{where}: {getattr(error, 'strerror', None) or error}")
+    where = str(getattr(error, "filename", None) or source).rstrip("/") or "/"
+    hint = f"; {IGNORE_FILE} can leave it out" if isinstance(error, PermissionError) else ""
+    return ProjectError(f"{where}: {getattr(error, 'strerror', None) or error}{hint}")
 
 
 def list_output(out: Path) -> dict[str, Stamp]:
@@ -245,18 +237,18 @@ def is_python(listing: Listing, path: str, *, follow: bool = False) -> bool:
 
 def mentions_nni(content: bytes) -> bool:
     """Whether anything in a file can be about nni; quick, for most files are not."""
-    return (b"nni" in content or b"NNI" in content or b"Nni" in content) and _NNI.search(
-        content
-    ) is not None
+    return any(word in content and rest.search(content) for word, rest in _WORDS.items())
 
 
 def may_hold_annotations(content: bytes) -> bool:
     """Whether a file is worth parsing for its annotations."""
-    return b"@nni." in content and _ANNOTATION.search(content) is not None
+    return _MARK in content
 
 
-def may_hold_calls(content: bytes) -> bool:
+def may_hold_calls(content: bytes, path: str) -> bool:
     """Whether a file is worth parsing for calls of nni that are parameters."""
+    if path.endswith(NOTEBOOK):  # whose JSON may hold anything before a word
+        return b"nni" in content and b"import" in content
     return _imports_nni(content) and _CALL.search(content) is not None
 
 
@@ -276,33 +268,3 @@ def _imports_nni(content: bytes) -> bool:
             if found and _NAME.search(part, found.end()):
                 return True
     return False
-
-
-def look_alikes(content: bytes, path: str) -> Iterator[Diagnostic]:
-    """Warnings of statements that are nearly annotations."""
-    line, counted = 1, 0
-    for match in _NEARLY.finditer(content):
-        if not _is_meant(content, match):
-            continue
-        line += content.count(b"\n", counted, match.end())
-        counted = match.end()
-        begin, end = content.rfind(b"\n", 0, counted) + 1, content.find(b"\n", counted)
-        shown = content[begin : end if end >= 0 else None]
-        text = shown.decode("utf-8", "replace").rstrip("\r")
-        column = len(text) - len(text.lstrip()) + 1
-        message = "this looks like an annotation but is none: its text is to begin with @nni."
-        width = len(text.strip())
-        yield Diagnostic(path, 0, line, column, "NNI502", message, width, text, is_error=False)
-
-
-def _is_meant(content: bytes, match: re.Match[bytes]) -> bool:
-    """Whether `nni.KIND(` begins a statement or a comment, and is no annotation for all that."""
-    before = _BEFORE.search(content, max(match.start() - _MOST_BEFORE, 0), match.start())
-    if before is None:
-        return False
-    link = match["link"].strip()
-    if before["at"] is not None:
-        return (before["at"], content[match.start() : match.start() + 4]) != (b"@", b"nni.")
-    if before["begin"] != b"#":
-        return link == b"."
-    return match["link"] == b"." and match["kind"].lower() in (b"variable", b"mutable_layers")

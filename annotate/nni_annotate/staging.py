@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nni_annotate.sources import STAGING, ProjectError
 
@@ -56,6 +56,9 @@ class Change:
     def remove_folder(self, path: str) -> bool:
         """Takes away an empty folder; False where it is none, or not empty."""
         place = self._folder / path
+        around = [self._folder / parent for parent in PurePosixPath(path).parents]
+        if any(parent.is_symlink() for parent in around[:-1]):
+            return False  # what lies behind a link is not this tool's
         try:
             place.rmdir()
         except OSError:

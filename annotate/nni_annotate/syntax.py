@@ -1,10 +1,10 @@
-"""What expressions are: equal as syntax, a number, a JSON scalar, a text on one line."""
+"""What expressions are: a number, a JSON scalar, a constant, a text on one line."""
 
 from __future__ import annotations
 
+import ast
 import math
 import re
-from collections.abc import Hashable, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -13,20 +13,6 @@ import libcst as cst
 from nni_annotate.deep import refuse_depth
 from nni_annotate.domains import Value
 
-_LAYOUT = (
-    cst.BaseParenthesizableWhitespace,
-    cst.LeftParen,
-    cst.RightParen,
-    cst.LeftSquareBracket,
-    cst.RightSquareBracket,
-    cst.LeftCurlyBrace,
-    cst.RightCurlyBrace,
-    cst.Comma,
-    cst.Colon,
-    cst.Dot,
-    cst.AssignEqual,
-    cst.MaybeSentinel,
-)
 _CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
 _BREAK = re.compile(r"[\r\n]")
 _MOST_BITS = 4096  # no number in a search space is longer; 10**10**10 must not be computed
@@ -43,38 +29,12 @@ def module_of(text: str) -> cst.Module:
     """
     refuse_depth(text)
     try:
+        if text.startswith("\ufeff"):  # which libcst would drop
+            raise UnicodeError("invalid non-printable character U+FEFF")
         return cst.parse_module(text)
-    except (TypeError, cst.CSTValidationError) as error:  # of `return(lambda: 1)`
-        raise cst.ParserSyntaxError(
-            str(error), lines=[text], raw_line=1, raw_column=0
-        ) from None
-
-
-def shape(node: Any) -> Hashable:
-    """What two expressions share exactly when they are equal as syntax, layout aside."""
-    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
-        value = _string_value(node)
-        if value is not None:
-            return type(value).__name__, value
-    if isinstance(node, cst.Integer):
-        return "Integer", _integer(node)
-    if isinstance(node, (cst.Float, cst.Imaginary)):
-        return type(node).__name__, repr(node.evaluated_value)
-    if isinstance(node, cst.FormattedString):
-        return code(node.with_changes(lpar=(), rpar=()))
-    if isinstance(node, cst.Subscript):
-        one_tuple = len(node.slice) == 1 and isinstance(node.slice[0].comma, cst.Comma)
-        return "Subscript", one_tuple, shape(node.value), shape(node.slice)
-    if isinstance(node, cst.CSTNode):
-        parts = (
-            shape(value)
-            for field in fields(node)
-            if not isinstance(value := getattr(node, field.name), _LAYOUT)
-        )
-        return type(node).__name__, *parts
-    if isinstance(node, Sequence) and not isinstance(node, str):
-        return tuple(shape(item) for item in node if not isinstance(item, _LAYOUT))
-    return node if isinstance(node, Hashable) else repr(node)
+    # Of `return(lambda: 1)`, and of half a surrogate pair.
+    except (TypeError, cst.CSTValidationError, UnicodeError) as error:
+        raise cst.ParserSyntaxError(str(error), lines=[text], raw_line=1, raw_column=0) from None
 
 
 def code(node: cst.CSTNode) -> str:
@@ -113,7 +73,7 @@ def scalar(node: cst.BaseExpression) -> tuple[Value] | None:
         names = {"True": True, "False": False, "None": None}
         return (names[node.value],) if node.value in names else None
     if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
-        text = _string_value(node)
+        text = string_value(node)
         return (text,) if isinstance(text, str) and _encodable(text) else None
     negative = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus)
     literal = node.expression if isinstance(node, cst.UnaryOperation) and negative else node
@@ -138,6 +98,16 @@ def constant(node: cst.BaseExpression) -> tuple[Value] | None:
     except NotAConstant:
         return None
     return (result,) if _is_finite(result) and "math" not in code(node) else None
+
+
+def literal(node: cst.BaseExpression) -> tuple[object] | None:
+    """The value of a constant, or of a display of such, in a tuple; None where it is neither."""
+    if (value := constant(node)) is not None:
+        return value
+    try:
+        return (ast.literal_eval(one_line(node)),)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def quoted(text: str, encoding: str = "utf-8") -> str:
@@ -166,7 +136,7 @@ def first_line(statement: cst.CSTNode) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _string_value(node: cst.SimpleString | cst.ConcatenatedString) -> str | bytes | None:
+def string_value(node: cst.SimpleString | cst.ConcatenatedString) -> str | bytes | None:
     try:
         value = node.evaluated_value
     except (SyntaxError, ValueError):
@@ -184,15 +154,6 @@ def _encodable(text: str, encoding: str = "utf-8") -> bool:
 
 def _is_finite(value: int | float) -> bool:
     return isinstance(value, int) or math.isfinite(value)
-
-
-def _integer(node: cst.Integer) -> int | str:
-    """The number, or its text where it has more digits than Python converts."""
-    try:
-        value: int = node.evaluated_value
-    except (SyntaxError, ValueError):
-        return node.value
-    return value
 
 
 def _bounded(value: int | float) -> int | float:
@@ -279,7 +240,7 @@ class _Tidy(cst.CSTTransformer):
         if isinstance(updated_node, cst.FormattedString):
             return updated_node
         if isinstance(updated_node, cst.SimpleString) and _BREAK.search(updated_node.value):
-            value = _string_value(updated_node)
+            value = string_value(updated_node)
             return updated_node if value is None else updated_node.with_changes(value=ascii(value))
         if isinstance(updated_node, cst.AssignEqual):
             return cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))

@@ -1,25 +1,20 @@
-"""The start of `nni-run`: Ctrl-C is answered from the first moment on."""
+"""The start of `nni-run`."""
 
 from __future__ import annotations
 
-import sys
+from nni_annotate.entry import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main(prog_name: str | None = None) -> None:
-    """Runs the command line; exit code 130 where Ctrl-C comes before it listens itself."""
-    try:
-        import click
+    """Runs the command line."""
+    start(_command, prog_name)
 
-        from nni_runner.cli import main as command
-    except KeyboardInterrupt:
-        sys.exit(130)
-    try:
-        sys.exit(command(prog_name=prog_name, standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except BrokenPipeError:  # whoever read the output has read enough
-        sys.stdout = None  # or Python would flush it once more
-        sys.exit(1)
+
+def _command() -> Any:
+    from nni_runner.cli import main as command
+
+    return command

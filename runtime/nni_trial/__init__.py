@@ -39,7 +39,7 @@ class _Trial:
         """Tells the runner what value the script itself holds, and if it holds several."""
         if not in_experiment() or self._noted.get(key, self) is _SEVERAL:
             return
-        plain = _scalar(value)
+        plain = _scalar(value) if _is_number(value) else value
         if key not in self._noted:
             self._noted[key] = plain
             if isinstance(plain, (bool, int, float, str)) or plain is None:
@@ -50,6 +50,7 @@ class _Trial:
 
 
 _SEVERAL = object()
+_LIBRARIES = frozenset({"numpy", "torch", "tensorflow", "jax", "jaxlib", "decimal", "fractions"})
 
 
 def _send(record: dict[str, Any]) -> None:
@@ -123,11 +124,12 @@ def chose(key: str, *options: Any) -> bool:
     """
     value = _trial.parameters.get(key, _trial)
     for option in options:
-        is_nested = isinstance(value, dict) and "_name" in value
-        name = value["_name"] if is_nested else value
-        if type(name) is not type(option) or name != option:
+        name, inside = value, None
+        if isinstance(value, dict) and "_name" in value:
+            name, inside = value["_name"], value.get(option)
+        if type(name) is not type(option) or repr(name) != repr(option):  # 0.0 is not -0.0
             return False
-        value = value.get(option) if is_nested else None
+        value = inside
     return True
 
 
@@ -222,6 +224,13 @@ def _number(caller: str, value: Any) -> int | float:
     )
 
 
+def _is_number(value: Any) -> bool:
+    """Whether this is a plain value, or a number of a library: nothing else is to be touched."""
+    if isinstance(value, (bool, int, float, str)) or value is None:
+        return True
+    return type(value).__module__.partition(".")[0] in _LIBRARIES
+
+
 def _scalar(value: Any) -> Any:
     """A plain Python value for a numpy, torch, tensorflow or jax scalar; else the value."""
     if isinstance(value, (bool, int, float, str)) or value is None:
@@ -229,14 +238,16 @@ def _scalar(value: Any) -> Any:
             if isinstance(value, plain):
                 return plain(value)
         return value
-    if hasattr(value, "numpy") and not hasattr(value, "item"):  # a tensorflow tensor
+    kind = type(value)  # a value of the user's own may do anything when it is asked for names
+    if hasattr(kind, "numpy") and not hasattr(kind, "item"):  # a tensorflow tensor
         value = value.numpy()
-    if hasattr(value, "item"):
+        kind = type(value)
+    if hasattr(kind, "item"):
         try:
             return value.item()
         except (TypeError, ValueError, RuntimeError):
             return value
-    if hasattr(value, "__float__"):  # Decimal, Fraction
+    if hasattr(kind, "__float__"):  # Decimal, Fraction
         return float(value)
     return value
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, clean_environment, run
+from conftest import ROOT, clean_environment, command, run
 from nni_annotate.formats import FORMATS
 
 SOURCE = '''\
@@ -77,7 +79,7 @@ def with_command(folder: Path) -> dict[str, str]:
     environment = clean_environment()
     script = folder / "bin" / "nni-annotate"
     script.parent.mkdir()
-    start = "from nni_annotate.cli import main; main(prog_name='nni-annotate')"
+    start = "from nni_annotate.entry import main; main(prog_name='nni-annotate')"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{start}" "$@"\n')
     script.chmod(0o755)
     return {**environment, "PATH": f"{script.parent}:{environment['PATH']}"}
@@ -255,7 +257,7 @@ def test_more_options_than_python_nests_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(f'"@nni.variable(nni.choice({options}), name=x)"\nx = f(0)\n')
     done = run("nni-annotate", "a.py", "--check", cwd=tmp_path)
     assert done.returncode == 1
-    assert "a.py: error[NNI403]: a choice has too many options" in done.stdout
+    assert "a.py: error[NNI403]: an option is too long" in done.stdout
 
 
 def test_imports_of_nni_that_are_parameters(tmp_path: Path) -> None:
@@ -285,3 +287,190 @@ def test_help_imports_no_parser() -> None:
         check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] in ("[]", "['ast']")
+
+
+@pytest.mark.parametrize("cwd", [".", "sub", "sub/sub", "other"])
+def test_a_patch_fits_wherever_in_the_repository_it_is_applied(tmp_path: Path, cwd: str) -> None:
+    """Its paths are those from the top, so no other file of the same name is meant."""
+    text = '"""@nni.variable(nni.choice(1, 2, 3), name=x)"""\nx = 1\ny = """\ra\x0cb"""'
+    for folder in ("sub", "sub/sub", "other"):
+        (tmp_path / folder).mkdir()
+    for path in ("t.py", "sub/t.py", "sub/sub/t.py", "other/t.py"):
+        (tmp_path / path).write_text(text, newline="")
+    (tmp_path / "best.json").write_text('\ufeff{"x": 3}', encoding="utf-8")
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
+    source = tmp_path / "sub" / "sub" / "t.py"
+    done = run("nni-annotate", source, "--apply", tmp_path / "best.json", "--diff", cwd=tmp_path)
+    assert done.stdout.startswith("diff --git a/sub/sub/t.py b/sub/sub/t.py\n--- a/sub/sub/t.py\n")
+    words = command("nni-annotate", source, "--apply", tmp_path / "best.json", "--diff")
+    patch = subprocess.run(
+        words, cwd=tmp_path / cwd, env=clean_environment(), capture_output=True, check=True
+    ).stdout
+    top = cwd if cwd in (".", "sub", "sub/sub") else "."  # git passes over what lies outside
+    subprocess.run(["git", "apply", "-"], input=patch, cwd=tmp_path / top, check=True)
+    for path in ("t.py", "sub/t.py", "other/t.py"):
+        assert (tmp_path / path).read_bytes().decode() == text
+    assert source.read_bytes().decode() == text.replace("x = 1", "x = 3")
+
+
+def test_an_import_in_one_cell_is_there_for_the_next(tmp_path: Path) -> None:
+    """Calls of nni's functions are parameters in all cells, whatever nni is called."""
+    (tmp_path / "a.ipynb").write_text(
+        notebook(
+            "import nni as n\nfrom nni import choice\n",
+            'x = n.uniform(0, 1, name="x")\n',
+            "y = [choice(2, 3)]\n",
+            "def choice(*_): return 1\nz = choice(2, 3)\n",
+            "w = choice(2, 3)\ndef f():\n    import nni\nv = nni.choice(4, 5)\nn = object()\n",
+            "u = n.choice(6, 7)\n",
+            "try:\n\timport nni\nexcept ImportError: pass\nt = nni.choice(8, 9, name='t')\n",
+        )
+    )
+    assert list(space(tmp_path)) == ["a/x/uniform", "a/__line6/choice", "a/t/choice"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "place", "why"),
+    [
+        ("x = 2\nawait x", "cell 3:2:1", "'await' outside function"),
+        ("from __future__ import annotations", "cell 3:1:1", "from __future__ imports must"),
+        ("return 1", "cell 3:1:1", "'return' outside function"),
+        ("\nx = = 1", "cell 3:2:5", "invalid syntax"),
+        (
+            "if x:\n!ls\nx",
+            "cell 3:3:1",
+            "expected an indented block after",
+        ),
+    ],
+)
+def test_a_script_that_is_no_python_is_an_error(
+    tmp_path: Path, cell: str, place: str, why: str
+) -> None:
+    """A notebook may be run though its cells make no script: trials could not."""
+    note = '# @nni.variable(nni.choice(1, 2), name=y)\ny = 1\n"@nni.report_final_result(y)"\n'
+    (tmp_path / "a.ipynb").write_text(notebook("pass\n", note, cell))
+    done = run("nni-annotate", "a.ipynb", "--check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    done = run("nni-annotate", "a.ipynb", "--check", "--script", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        f"a.ipynb:{place}: error[NNI407]: in a script this would be no valid Python: {why}"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--emit-search-space"], ["--check", "--format", "json"], ["--help"], ["--strip", "--diff"]],
+)
+def test_output_that_can_t_be_written_is_an_error(source: Path, words: list[str]) -> None:
+    """Standard output is full, or closed: nobody must take that for an empty result."""
+    call = command("nni-annotate", source, *words)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            call,
+            env=clean_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == "error: the output can't be written: No space left on device\n"
+    assert done.returncode == 1
+    if "--help" not in words:
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" >&-', "sh", *call],
+            env=clean_environment(), stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert done.stderr == "error: the output can't be written: standard output is closed\n"
+        assert done.returncode == 1
+
+
+def test_neither_a_reader_that_leaves_nor_ctrl_c_makes_a_traceback(source: Path) -> None:
+    """Ctrl-C comes while the command is at work."""
+    call = command("nni-annotate", source, "--emit-search-space")
+    done = subprocess.run(
+        ["sh", "-c", '"$@" | true', "sh", *call],
+        env=clean_environment(), stderr=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    fifo = source / "best.json"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        command("nni-annotate", source, "--apply", fifo, "--diff"),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may ignore it
+        env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with fifo.open("w"):  # which waits for the reader, that then waits for a text
+        process.send_signal(signal.SIGINT)
+        told = process.communicate()
+    assert (process.returncode, *told) == (130, "", "\n")  # behind the ^C of a terminal
+
+
+def test_ctrl_c_while_a_module_is_imported() -> None:
+    """In a class that is being made, Python makes a RuntimeError of it."""
+    for error in ("KeyboardInterrupt", "RuntimeError() from KeyboardInterrupt()"):
+        code = f"from nni_annotate.entry import start\ndef load(): raise {error}\nstart(load)"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=clean_environment(), capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_cells_are_warned_of_as_files_are(tmp_path: Path) -> None:
+    """Look-alikes, calls of the API beside annotations, and no final report."""
+    cells = [
+        "import nni\n",
+        "p = nni.get_next_parameter()\n",
+        '"nni.report_final_result(1)"\n',
+        "# report_final_result\n",
+        "bad = = 1  # me@nni.edu\n",
+        'x = "\ud83d"  # nni\n',
+    ]
+    (tmp_path / "a.ipynb").write_text(notebook(*cells))
+    done = run("nni-annotate", "a.ipynb", "--check", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "a.ipynb:cell 3:1:1: warning[NNI502]" in done.stdout
+    note = "# @nni.variable(nni.choice(1, 2), name=y)\ny = 1\nprint(y)\n"
+    (tmp_path / "a.ipynb").write_text(notebook(*cells, note))
+    done = run("nni-annotate", "a.ipynb", "--check", cwd=tmp_path)
+    assert "a.ipynb:cell 2:1:5: error[NNI406]: nni.get_next_parameter() asks" in done.stdout
+    assert "as at a.ipynb, cell 7, line 1" in done.stdout
+    (tmp_path / "a.ipynb").write_text(notebook(*cells[2:], note))
+    assert "warning[NNI508]" in run("nni-annotate", "a.ipynb", "--check", cwd=tmp_path).stdout
+
+
+def test_in_place_is_all_or_nothing(source: Path) -> None:
+    """Where one file can't take its new text, those before it get their old one back."""
+    (source / "z").mkdir()
+    (source / "z" / "last.py").write_bytes((source / "train.py").read_bytes())
+    before = {path: path.read_bytes() for path in source.rglob("*.py")}
+    code = (  # os.replace is the last step; the last file's folder refuses it
+        "import os, sys; replace = os.replace\n"
+        "def refuse(a, b):\n"
+        "    if b.endswith('last.py'): raise OSError(1, 'Operation not permitted')\n"
+        "    replace(a, b)\n"
+        "os.replace = refuse\n"
+        "from nni_annotate.entry import main; main()\n"
+    )
+    words = [str(source), "--strip", "--in-place"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "last.py: can't be written: Operation not permitted; nothing was changed\n"
+    )
+    assert {path: path.read_bytes() for path in source.rglob("*.py")} == before
+    assert sorted(path.name for path in source.iterdir()) == ["data.txt", "train.py", "z"]
+
+
+def test_progress_that_nobody_can_read_changes_no_outcome(source: Path, tmp_path: Path) -> None:
+    """Standard error is full, and the output is written."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("nni-annotate", source, "-o", tmp_path / "out"),
+            env=clean_environment(), stderr=full, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "search_space.json").exists()

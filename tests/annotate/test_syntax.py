@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 
 import libcst as cst
 import pytest
 
 from nni_annotate import syntax
-from nni_annotate.syntax import NotAConstant, number, one_line, scalar, shape
+from nni_annotate.shapes import shape
+from nni_annotate.syntax import NotAConstant, number, one_line, scalar
 
 SAME = [
     ("a [ 'b' ]", 'a["b"]'),
@@ -19,6 +21,15 @@ SAME = [
     ("(1 , )", "(1,)"),
     ("f(\n  a, # why\n)", "f(a)"),
     ("lambda x : x", "lambda x:x"),
+    ("f'{ x }'", 'f"{x}"'),
+    ("f'a{{{x!r:>{ y }}' 'b'", """'a' f"{{{x!r:>{y}}b" """),
+    ("rf'\\d{x}'", "f'\\\\d{x}'"),
+    ("a[(1, 2)]", "a[1, 2]"),
+    ("a[(1,)]", "a[1,]"),
+    ("a[1:2:]", "a[ 1 : 2 ]"),
+    ("a[1:2, (3)]", "a[1:2,3]"),
+    ("\ufb01", "fi"),
+    ("f(1 if x else(2))", "f((1)if(x)else 2)"),
 ]
 OTHER = [
     ("(a + b) * c", "a + b * c"),
@@ -30,6 +41,14 @@ OTHER = [
     ("f(a=1)", "f(b=1)"),
     ("f'{x}'", "f'{x!r}'"),
     ("not a in b", "a not in b"),
+    ("f'{x}'", "f'{x:}{x}'"),
+    ("f'{x=}'", "f'{x = }'"),
+    ("f'{x}'", "'{x}'"),
+    ("f'a{x}'", "f'{x}a'"),
+    ("b'a' b'b'", "'ab'"),
+    ("a[1:2]", "a[1:2,]"),
+    ("a[(1, 2), 3]", "a[1, 2, 3]"),
+    ("a[:1]", "a[1:]"),
 ]
 ONE_LINE = [
     ("a [ 'b' ]", "a['b']"),
@@ -49,6 +68,13 @@ ONE_LINE = [
 def parse(text: str) -> cst.BaseExpression:
     """The expression that a text spells out."""
     return cst.parse_expression(text)
+
+
+@pytest.mark.parametrize(("one", "other"), [*SAME, *OTHER])
+def test_python_agrees(one: str, other: str) -> None:
+    """What the cases below call equal has one tree in CPython too."""
+    trees = {ast.dump(ast.parse(text.strip(), mode="eval")) for text in (one, other)}
+    assert len(trees) == (1 if (one, other) in SAME else 2)
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)

@@ -149,6 +149,22 @@ def test_chosen_by_type_and_value(results: Path) -> None:  # noqa: ARG001 - it m
     assert not nni_trial.chose("unknown", None)
 
 
+@pytest.mark.parametrize("value", [1, 1.0, True, "1", 0, 0.0, -0.0, False, "", None, "None"])
+def test_options_are_told_apart_by_type_and_value(
+    value: object, results: Path, tmp_path: Path
+) -> None:
+    """Nothing else is the option that was chosen, alone or at any depth."""
+    options = [1, 1.0, True, "1", 0, 0.0, -0.0, False, "", None, "None"]
+    nested = {"_name": "a", "a": value}
+    (tmp_path / "given.json").write_text(json.dumps({"x": value, "y": nested}))
+    for option in options:
+        is_same = type(option) is type(value) and repr(option) == repr(value)
+        assert nni_trial.chose("x", option) == is_same
+        assert nni_trial.chose("y", "a", option) == is_same
+        assert not nni_trial.chose("y", option)
+    assert not results.exists()
+
+
 @pytest.mark.parametrize("module", ["nni", "nni_trial", "nni_annotate.space"])
 def test_imports_the_standard_library_only(module: str) -> None:
     """What decides how fast trials start stays light."""

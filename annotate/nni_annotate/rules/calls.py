@@ -5,7 +5,7 @@ Only calls that reach the module nni by an import count; other objects of that n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -16,11 +16,15 @@ from nni_annotate.domains import Choice, Domain
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import AnnotationError, spread
 from nni_annotate.rules.rule import Found, SourceFile, Spot, chose, option_text, pick
+from nni_annotate.rules.strings import inside_strings, shows_code, strings_around
 from nni_annotate.rules.types import NAMES, Option, Type, choice, read_arguments, refuse_types
 from nni_annotate.rules.variable import compiled_value, doubts_of
-from nni_annotate.syntax import operand, scalar
+from nni_annotate.syntax import code, operand, scalar
 
-_KNOWN = frozenset({f"nni.{name}" for name in (*NAMES, "function_choice")})
+_KNOWN_NAMES = (*NAMES, "function_choice")
+# Annotations that look like functions: a call of them would fail when it comes to it.
+_NO_FUNCTIONS = ("variable", "mutable_layers", "mutable_layer", "training_update")
+_KNOWN = frozenset({f"nni.{name}" for name in (*_KNOWN_NAMES, *_NO_FUNCTIONS)})
 _WHOLE = (cst.Assign, cst.AnnAssign, cst.Return, cst.DictElement, cst.Param, cst.Expr)
 
 
@@ -47,16 +51,17 @@ class CodeCall:
 
 
 def calls_of(
-    tree: cst.Module, file: SourceFile
+    tree: cst.Module, file: SourceFile, imported: Mapping[str, str]
 ) -> tuple[list[tuple[cst.Call, CodeCall, Found]], list[AnnotationError]]:
     """The calls of a module that are parameters, and what is wrong with others.
 
-    Every error has the node that it is about.
+    `imported` are names that stand for nni's though the module itself doesn't say so. Every error
+    has the node that it is about.
     """
     bindings = _Bindings()
     tree.visit(bindings)
     scopes = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(ScopeProvider)
-    finder = _CallFinder(scopes, bindings)
+    finder = _CallFinder(scopes, bindings, imported)
     tree.visit(finder)
     good: list[tuple[cst.Call, CodeCall, Found]] = []
     bad: list[AnnotationError] = []
@@ -92,8 +97,9 @@ class _Bindings(cst.CSTVisitor):
 class _CallFinder(cst.CSTVisitor):
     """Finds the calls, with the nodes around each; those that are an option of one are its own."""
 
-    def __init__(self, scopes: object, bindings: _Bindings) -> None:
+    def __init__(self, scopes: object, bindings: _Bindings, imported: Mapping[str, str]) -> None:
         super().__init__()
+        self._imported = imported
         self.calls: list[tuple[cst.Call, str, tuple[cst.CSTNode, ...]]] = []
         self._bindings = bindings
         self._scopes = scopes
@@ -121,6 +127,9 @@ class _CallFinder(cst.CSTVisitor):
         bound = scope[first.value]
         if not bound and self._bindings.has_star:
             return first.value if f"nni.{first.value}" in _KNOWN else None
+        if not bound and first.value in self._imported:
+            name = ".".join((self._imported[first.value], *code(call.func).split(".")[1:]))
+            return name[len("nni.") :] if name in _KNOWN else None
         if any(
             not isinstance(binding, ImportAssignment)
             and id(getattr(binding, "node", None)) not in self._bindings.empty
@@ -138,9 +147,14 @@ class _CallFinder(cst.CSTVisitor):
 def _read(
     call: cst.Call, name: str, around: tuple[cst.CSTNode, ...], file: SourceFile
 ) -> tuple[CodeCall, Found]:
+    if name not in _KNOWN_NAMES:
+        what = "what NNI compiles mutable_layers to" if name == "mutable_layer" else "no function"
+        kind = "mutable_layers" if name == "mutable_layer" else name
+        message = f'nni.{name} is {what}; annotate instead, in a string: """@nni.{kind}(...)"""'
+        raise AnnotationError("NNI102", message, call.func)
     arguments, label = _take_name(call)
-    if any(isinstance(outer, cst.FormattedString) for outer in around):
-        message = "this call stands inside an f-string; assign it to a variable first"
+    if shows_code(around):
+        message = "this call stands inside a string that shows it; assign it to a variable first"
         raise AnnotationError("NNI205", message, call)
     is_function = name == "function_choice"
     type_ = _functions(call, arguments) if is_function else _values(name, call, arguments)
@@ -154,12 +168,13 @@ def _read(
     def compiled(key: str, source: str) -> str:
         if is_function:
             options = [(f"{_callable(o)}()", _chose(key, o, file)) for o in type_.options]
-            code = pick(options, source)
+            text = pick(options, source)
         else:
-            code = compiled_value(type_, file, key, call, source)
-        return code if is_whole and not call.lpar else f"({code})"
+            text = compiled_value(type_, file, key, call, source)
+        return text if is_whole and not call.lpar else f"({text})"
 
-    spot = Spot(call, compiled, lambda _, source: source)
+    spot = inside_strings(Spot(call, compiled, lambda _, source: source), strings_around(around))
+    spot.compiled(file.literal(f"{file.module}/{label}/{name}"), "")  # whether it can be
     return CodeCall(type_, name, call), Found(label, [spot], default)
 
 
@@ -210,9 +225,11 @@ def _labelled(arguments: tuple[cst.Arg, ...]) -> list[Option] | None:
         return None
     options = []
     for element in only.elements:
-        label = scalar(element.key) if isinstance(element, cst.DictElement) else None
+        key = element.key if isinstance(element, cst.DictElement) else element.value
+        label = scalar(key) if isinstance(element, cst.DictElement) else None
         if label is None:
-            return None
+            message = "the keys of a lone dict name the options, so they have to be literals"
+            raise AnnotationError("NNI108", message, key)
         refuse_types(element.value)
         options.append(Option(element.value, label[0]))
     return options

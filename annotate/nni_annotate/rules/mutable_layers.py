@@ -14,8 +14,9 @@ import libcst as cst
 from nni_annotate.domains import Layer, MutableLayer
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import Annotation, AnnotationError, did_you_mean
-from nni_annotate.rules.rule import SourceFile, option_text, pick
-from nni_annotate.rules.types import refuse_types
+from nni_annotate.rules.rule import SourceFile, no_keyword, option_text, pick
+from nni_annotate.rules.training_update import refuse_modes
+from nni_annotate.rules.types import refuse_types, repeated
 from nni_annotate.syntax import NotAConstant, number, one_line, operand
 from nni_annotate.trial_api import TRIAL_API
 
@@ -26,6 +27,7 @@ _FIELDS = (
     "optional_input_size",
     "layer_output",
 )
+_ARGUMENTS = ("", "layer_choice", "optional_inputs", "optional_input_size")  # those of Layer
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ class LayerCode:
     def code(self, key: str, file: SourceFile) -> str:
         """The assignment; only the chosen call and the chosen inputs are evaluated."""
         own = file.literal(self.name)
-        layer, inputs = self._layer(key, own, file), self._inputs(key, own, file)
+        inputs = self._inputs(key, own, file)
+        if len(self.calls) == 1:
+            return f"{one_line(self.output)} = {_only_call(self.calls[0], inputs)}"
+        layer = self._layer(key, own, file)
         return f"{one_line(self.output)} = {layer}([{inputs}])"
 
     def _layer(self, key: str, own: str, file: SourceFile) -> str:
@@ -52,8 +57,7 @@ class LayerCode:
             (function, f"{TRIAL_API}.chose_layer({key}, {own}, {file.literal(label)})")
             for function, label in options[1:]
         ]
-        code = pick(picks, options[0][0])
-        return f"({code})" if picks or not isinstance(self.calls[0].func, cst.Name) else code
+        return f"({pick(picks, options[0][0])})"
 
     def _inputs(self, key: str, own: str, file: SourceFile) -> str:
         fixed = ", ".join(operand(node) for node in self.fixed)
@@ -102,6 +106,8 @@ def _layer(name: str, argument: cst.Arg) -> tuple[LayerCode, Layer]:
         raise AnnotationError("NNI104", message, output)
     for node in (*calls, *fixed, *optional):
         refuse_types(node)
+    _refuse_repeated("layer_choice", calls)
+    _refuse_repeated("optional_inputs", optional)
     try:
         layer = Layer(
             name,
@@ -111,14 +117,17 @@ def _layer(name: str, argument: cst.Arg) -> tuple[LayerCode, Layer]:
         )
         MutableLayer((layer,))
     except SpaceError as error:
-        raise AnnotationError("NNI108", str(error), argument.value) from None
+        field = _ARGUMENTS[error.argument or 0]
+        raise AnnotationError("NNI108", str(error), fields.get(field, argument.value)) from None
     # As many as the range allows at least; of a range from 0 on, none would leave no input at all.
     first = size if isinstance(size, int) else max(size[0], min(1, size[1]))
     return LayerCode(name, tuple(calls), fixed, optional, first, output), layer
 
 
 def _fields(argument: cst.Arg) -> dict[str, cst.BaseExpression]:
-    if not isinstance(argument.value, cst.Dict) or argument.keyword is not None:
+    refuse_modes(argument.value)
+    no_keyword(argument, "mutable_layers")
+    if not isinstance(argument.value, cst.Dict):
         message = f"mutable_layers takes dicts, one a layer; found {one_line(argument.value)}"
         raise AnnotationError("NNI104", message, argument.value)
     fields: dict[str, cst.BaseExpression] = {}
@@ -151,9 +160,16 @@ def _list(fields: dict[str, cst.BaseExpression], name: str) -> tuple[cst.BaseExp
         isinstance(element, cst.Element) for element in value.elements
     )
     if not isinstance(value, (cst.List, cst.Tuple)) or not plain:
+        place = next((e for e in getattr(value, "elements", ()) if not isinstance(e, cst.Element)),
+                     value)  # fmt: skip
         message = f"{name} is to be a list, [...], found {one_line(value)}"
-        raise AnnotationError("NNI104", message, value)
+        raise AnnotationError("NNI104", message, place)
     return tuple(element.value for element in value.elements)
+
+
+def _refuse_repeated(field: str, nodes: Sequence[cst.BaseExpression]) -> None:
+    if (twice := repeated(nodes)) is not None:
+        raise AnnotationError("NNI108", f"{field} has {one_line(twice)} twice", twice)
 
 
 def _call(node: cst.BaseExpression) -> cst.Call:
@@ -170,6 +186,15 @@ def _function(call: cst.Call) -> str:
         return function
     bare = option_text(call.with_changes(func=cst.Name("f")))
     return f"{TRIAL_API}.layer({function}, {bare[2:-1]})"
+
+
+def _only_call(call: cst.Call, inputs: str) -> str:
+    """The code of a call with its inputs."""
+    function = operand(call.func)
+    if not isinstance(call.func, (cst.Name, cst.Attribute, cst.Subscript, cst.Call)):
+        function = f"({function})"
+    arguments = f", {option_text(call.with_changes(func=cst.Name('f')))[2:-1]}" if call.args else ""
+    return f"{function}([{inputs}]{arguments})"
 
 
 def _size(

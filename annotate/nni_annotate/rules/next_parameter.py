@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import libcst as cst
 
-from nni_annotate.grammar import Annotation, AnnotationError
+from nni_annotate.grammar import Annotation, AnnotationError, argument_place
 
 
 def read_next_parameter(annotation: Annotation) -> tuple[str, cst.Arg | None]:
     """The call that the annotation becomes. Raises AnnotationError."""
     if annotation.arguments:
-        place = annotation.arguments[0].value
+        place = argument_place(annotation.arguments[0])
         raise AnnotationError("NNI104", "get_next_parameter takes no arguments", place)
     return annotation.kind, None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
-from nni_annotate.grammar import AnnotationError
-from nni_annotate.syntax import first_line, one_line, scalar, shape
+from nni_annotate.grammar import AnnotationError, NameArgument
+from nni_annotate.shapes import shape
+from nni_annotate.syntax import code, first_line, one_line, scalar
 
 _BODIES = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})
 # Fields that hold what is bound or named, not what is evaluated.
@@ -44,35 +47,35 @@ _TARGETS = (cst.Name, cst.Attribute, cst.Subscript, *_SEQUENCES)
 class Place:
     """A value in the code, what it is in words, and the source of what it is given to.
 
-    `binder` is the assignment or the parameter, where the value is given to a plain name.
+    `binder` is the assignment or the parameter, where the value is given to a plain name; `around`
+    are the nodes around the value, the outermost first; `is_converted` where the program makes
+    another value of the one that is written there.
     """
 
     value: cst.BaseExpression | None
     what: str
     name: str
     binder: cst.CSTNode | None = None
+    around: tuple[cst.CSTNode, ...] = ()
+    is_converted: bool = False
 
 
-def find_place(statement: cst.CSTNode, name: cst.BaseExpression | None) -> Place:
+def find_place(statement: cst.CSTNode, given: NameArgument | None) -> Place:
     """The one value that a statement gives to this name; without a name, to its only target.
 
     Raises AnnotationError where there is none or more than one.
     """
     targets = _targets(statement)
-    if name is None:
+    if given is None:
         return _only_target(statement, targets)
+    name = given.expression
     for target in targets:
         if shape(target) == shape(name):
             return _with_value(statement, _assigned(statement, target))
     found = list(_named(statement, name))
     shown = first_line(statement)
     if not found:
-        raise AnnotationError(
-            "NNI202",
-            f"nothing in the next statement gives {one_line(name)} a value: no assignment, keyword "
-            "argument, dict entry, parameter default or add_argument option of that name; "
-            f"found: {shown}",
-        )
+        raise AnnotationError("NNI202", _not_found(statement, name), given.place)
     if len(found) > 1:
         counts = Counter(place.what for place in found)
         places = " and ".join(
@@ -83,8 +86,85 @@ def find_place(statement: cst.CSTNode, name: cst.BaseExpression | None) -> Place
             "NNI203",
             f"the next statement gives {one_line(name)} more than one value ({places}), so "
             f"split it; found: {shown}",
+            given.place,
         )
     return _with_value(statement, found[0])
+
+
+def _not_found(statement: cst.CSTNode, name: cst.BaseExpression) -> str:
+    """Why a statement has no value of this name, and which name may be meant."""
+    text, shown = one_line(name), first_line(statement)
+    places = {place.name: place for place in _values(statement)}
+    near = difflib.get_close_matches(text, places, n=1)
+    last = re.sub(r"\W+", "", text.rpartition(".")[2].rpartition("[")[2])  # lr of self.lr, d['lr']
+    alike = [one for one in places if re.sub(r"\W+", "", re.split(r"[.\[]", one)[-1]) == last]
+    around = [t for t in _targets(statement) if any(shape(n) == shape(name) for n in _parts(t))]
+    if around:
+        hint = f"; did you mean name={one_line(around[0])}?"
+    elif near or alike:
+        hint = f"; did you mean name={(near or alike)[0]}?"
+    elif isinstance(statement, cst.AugAssign) and shape(statement.target) == shape(name):
+        hint = "; it is no plain assignment, so annotate where the name is first set"
+    elif any(shape(node) == shape(name) for node in _bound(statement)):
+        hint = f"; it binds {text} in another way, so assign the value to a name before"
+    else:
+        hint = ""
+    return (
+        f"the next statement has no value of {text} to replace: no assignment, keyword argument, "
+        f"dict entry, parameter default or add_argument option of that name{hint}; found: {shown}"
+    )
+
+
+def _parts(target: cst.BaseExpression) -> Iterator[cst.CSTNode]:
+    """The elements of a tuple that is assigned to, at any depth."""
+    if isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            yield element.value
+            yield from _parts(element.value)
+
+
+def _values(statement: cst.CSTNode) -> Iterator[Place]:
+    """All values of a statement that a name could mean."""
+    for target in _targets(statement):
+        yield _assigned(statement, target)
+    for node, around in evaluated(statement):
+        yield from _at(node, None, around)
+
+
+def _bound(statement: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The names that a statement binds, in whatever way."""
+    seen = {id(node) for node, _ in evaluated(statement)}
+    hidden = _ids(statement, _BODIES) if isinstance(statement, cst.BaseCompoundStatement) else set()
+    stack: list[cst.CSTNode] = [statement]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, _TARGETS) and id(node) not in seen:
+            yield node
+        stack += [child for child in node.children if id(child) not in hidden]
+
+
+def refuse_generators(
+    around: Sequence[cst.CSTNode], others: Sequence[cst.CSTNode], own: cst.CSTNode
+) -> None:
+    """Refuses what would make an asynchronous generator of a plain one. Raises AnnotationError."""
+    path = (*around, own)
+    for position, outer in enumerate(around):
+        if not isinstance(outer, cst.GeneratorExp) or _awaits(outer):
+            continue
+        # What the first `for` goes over is evaluated before there is a generator.
+        if outer.for_in in path and outer.for_in.iter in path[position:]:
+            continue
+        for other in others:
+            if _awaits(other):
+                message = (
+                    f"{code(other)} would make this generator an asynchronous one; await it "
+                    "before, and annotate that"
+                )
+                raise AnnotationError("NNI109", message, other)
+
+
+def _awaits(node: cst.CSTNode) -> bool:
+    return isinstance(node, (cst.Await, cst.Asynchronous)) or any(map(_awaits, node.children))
 
 
 def evaluated(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, tuple[cst.CSTNode, ...]]]:
@@ -101,7 +181,8 @@ def statement_value(statement: cst.CSTNode) -> cst.BaseExpression | None:
 
 
 def _assigned(statement: cst.CSTNode, target: cst.BaseExpression) -> Place:
-    binder = statement if isinstance(target, cst.Name) else None
+    is_only = len(_targets(statement)) == 1  # else another target may be what is read
+    binder = statement if isinstance(target, cst.Name) and is_only else None
     return Place(statement_value(statement), "", one_line(target), binder)
 
 
@@ -140,44 +221,49 @@ def _named(statement: cst.CSTNode, name: cst.BaseExpression) -> Iterator[Place]:
         yield from _entries_of_target(statement, name, text)
     if isinstance(name, cst.Name):
         for node, around in evaluated(statement):
-            for place in _at(node, name.value):
-                if any(isinstance(outer, cst.FormattedString) for outer in around):
-                    message = f"{text} stands inside an f-string; assign it to a variable first"
-                    raise AnnotationError("NNI205", message)
-                yield place
+            yield from _at(node, name.value, around)
 
 
-def _at(node: cst.CSTNode, name: str) -> Iterator[Place]:
-    """The values that one node gives to a plain name."""
+def _at(
+    node: cst.CSTNode, name: str | None, around: tuple[cst.CSTNode, ...] = ()
+) -> Iterator[Place]:
+    """The values that one node gives to a plain name, None for any."""
     match node:
-        case cst.Call() if (option := _option_default(node, name)) is not None:
-            yield option
-        case cst.Arg(keyword=cst.Name(value=keyword)) if keyword == name:
-            yield Place(node.value, "keyword argument", name)
-        case cst.DictElement() if scalar(node.key) == (name,):
-            yield Place(node.value, "dict's entry", name)
-        case cst.Param(name=cst.Name(value=parameter)) if parameter == name:
-            yield Place(node.default, "parameter", name, node)
+        case cst.Call():
+            for option in _option_defaults(node):
+                if name in (None, option):
+                    keywords = _keywords(node)
+                    default, what = keywords.get("default"), "default of the option"
+                    is_text = isinstance(default, (cst.SimpleString, cst.ConcatenatedString))
+                    is_converted = is_text and "type" in keywords
+                    yield Place(default, what, option, None, around, is_converted)
+        case cst.Arg(keyword=cst.Name(value=keyword)) if name in (None, keyword):
+            yield Place(node.value, "keyword argument", keyword, None, around)
+        case cst.DictElement() if (key := scalar(node.key)) is not None and name in (None, key[0]):
+            if isinstance(key[0], str):
+                yield Place(node.value, "dict's entry", key[0], None, around)
+        case cst.Param(name=cst.Name(value=parameter)) if name in (None, parameter):
+            yield Place(node.default, "parameter", parameter, node, around)
 
 
-def _option_default(call: cst.Call, name: str) -> Place | None:
-    """The `default=` of `add_argument("--name", ...)`, known by its dest or one of its flags."""
+def _keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
+    """The keyword arguments of a call."""
+    return {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
+
+
+def _option_defaults(call: cst.Call) -> Iterator[str]:
+    """The names of the option that `add_argument("--name", ...)` adds: its dest or its flags."""
     function = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
     if not isinstance(function, cst.Name) or function.value != "add_argument":
-        return None
-    keywords = {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
+        return
+    keywords = _keywords(call)
     if "dest" in keywords:
         names = [scalar(keywords["dest"])]
     else:
-        flags = [scalar(arg.value) for arg in call.args if arg.keyword is None and not arg.star]
-        names = [
-            (flag[0].lstrip("-").replace("-", "_"),)
-            for flag in flags
-            if flag is not None and isinstance(flag[0], str)
-        ]
-    if (name,) not in names:
-        return None
-    return Place(keywords.get("default"), "default of the option", name)
+        names = [scalar(arg.value) for arg in call.args if arg.keyword is None and not arg.star]
+    for name in dict.fromkeys(names):
+        if name is not None and isinstance(name[0], str):
+            yield name[0] if "dest" in keywords else name[0].lstrip("-").replace("-", "_")
 
 
 def _entries_of_target(statement: cst.CSTNode, name: cst.Subscript, text: str) -> Iterator[Place]:
@@ -208,6 +294,8 @@ def _evaluated(
 ) -> Iterator[tuple[cst.CSTNode, tuple[cst.CSTNode, ...]]]:
     if not (is_bound and isinstance(node, _TARGETS)):
         yield node, around
+    if isinstance(node, cst.Annotation):
+        return  # a type is no value: it may be kept as text, and evaluated by nobody
     hidden = _ids(node, _BODIES) if isinstance(node, cst.BaseCompoundStatement) else set()
     bound = _ids(node, _BINDING.get(type(node), ()))
     inside = is_bound and isinstance(node, _SEQUENCES)

@@ -49,13 +49,15 @@ class Found:
 
     `name` is the parameter's, in its key, None for one that is named by its line; `default` a
     1-tuple of the JSON value that the code holds, None where only running the script can tell;
-    `binder` the assignment or the parameter that binds the value to a plain name, if one does.
+    `binder` the assignment or the parameter that binds the value to a plain name, if one does;
+    `outside` says why the tuner can never choose the default, where that is so.
     """
 
     name: str | None
     spots: Sequence[Spot]
     default: tuple[Value] | None
     binder: cst.CSTNode | None = None
+    outside: str = ""
 
 
 class Edit(Protocol):
@@ -137,7 +139,7 @@ def chose(key: str, *labels: str) -> str:
 
 def no_keyword(argument: cst.Arg, kind: str, known: tuple[str, ...] = ()) -> None:
     """Refuses an argument with a name; `known` are those it takes. Raises AnnotationError."""
-    if argument.keyword is not None:
+    if argument.keyword is not None and argument.keyword.value not in known:
         name = argument.keyword.value
         hint = did_you_mean(name, list(known)) if known else ""
         message = f"{kind} takes no argument called {name}{hint}"

@@ -13,13 +13,17 @@ _REFUSED = frozenset({"enas_mode", "oneshot_mode", "darts_mode", "enas", "onesho
 def check_training_update(annotation: Annotation) -> None:
     """Refuses the modes that need it. Raises AnnotationError."""
     for argument in annotation.arguments:
-        value = argument.value
-        text = scalar(value)
-        mode = value.value if isinstance(value, cst.Name) else text[0] if text else None
-        if mode in _REFUSED:
-            raise AnnotationError(
-                "NNI112",
-                f"the mode {mode} isn't offered; only the classic mode is, where each trial "
-                "trains one chosen architecture",
-                value,
-            )
+        refuse_modes(argument.value)
+
+
+def refuse_modes(value: cst.BaseExpression) -> None:
+    """Refuses the name of a mode that isn't offered. Raises AnnotationError."""
+    text = scalar(value)
+    mode = value.value if isinstance(value, cst.Name) else text[0] if text else None
+    if isinstance(mode, str) and mode.lower() in _REFUSED:
+        raise AnnotationError(
+            "NNI112",
+            f"the mode {mode} isn't offered; only the classic mode is, where each trial trains "
+            "one chosen architecture",
+            value,
+        )

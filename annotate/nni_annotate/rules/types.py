@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,11 +22,13 @@ from nni_annotate.domains import (
 from nni_annotate.errors import SpaceError
 from nni_annotate.grammar import AnnotationError, did_you_mean, refuse, spread
 from nni_annotate.rules.rule import no_keyword, option_text
-from nni_annotate.syntax import NotAConstant, number, one_line, scalar
+from nni_annotate.shapes import shape
+from nni_annotate.syntax import NotAConstant, literal, number, one_line, scalar
 
 _OPTIONAL = frozenset({("randint", "lower")})
 NUMERIC = tuple(name for name in TYPES if name not in ("choice", "mutable_layer"))
 NAMES = ("choice", *NUMERIC)
+_CLOSE = 0.81  # nearer than nni.normalize, which may be a user's own function
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,14 @@ class Type:
         """Whether an option is a type of its own, so that values are objects with a `_name`."""
         return any(option.nested is not None for option in self.options)
 
+    def literals(self) -> Iterator[tuple[object] | None]:
+        """The values of all options, at any depth, each in a tuple; None for code."""
+        for option in self.options:
+            if option.nested is not None:
+                yield from option.nested.literals()
+            else:
+                yield literal(option.expression)
+
     @property
     def is_plain(self) -> bool:
         """Whether the tuner's value is the value itself."""
@@ -76,9 +88,12 @@ def read_type(node: cst.BaseExpression) -> Type:
     """The type that `nni.TYPE(...)` spells out. Raises AnnotationError."""
     name = type_name(node)
     if name is None or not isinstance(node, cst.Call):
+        text, hint = one_line(node), ""
+        if isinstance(node, cst.Call) and (word := _last_word(node.func)) in NAMES:
+            hint = f"; did you mean nni.{word}(...)?"
         raise AnnotationError(
             "NNI105",
-            f"expected nni.TYPE(...), TYPE one of {', '.join(NAMES)}; found {one_line(node)}",
+            f"expected nni.TYPE(...), TYPE one of {', '.join(NAMES)}; found {text}{hint}",
             node,
         )
     if name not in NAMES:
@@ -93,6 +108,7 @@ def read_arguments(name: str, call: cst.Call, arguments: tuple[cst.Arg, ...]) ->
         return Type(_numeric(name, call, arguments))
     for argument in arguments:
         no_keyword(argument, "choice")
+    refuse_repeated("choice", [argument.value for argument in arguments])
     return choice([_option(argument.value) for argument in arguments], call)
 
 
@@ -103,8 +119,35 @@ def choice(options: list[Option], call: cst.BaseExpression) -> Type:
     try:
         return Type(Choice(values), tuple(options))
     except SpaceError as error:
+        message = str(error)
         place = call if error.argument is None else options[error.argument].expression
-        raise AnnotationError("NNI108", str(error), place) from None
+        if message.endswith("twice"):
+            message = (
+                f"{one_line(place)} and another option, one a string and one code, have the same "
+                "name in the search space; assign the code to a variable of another name"
+            )
+        raise AnnotationError("NNI108", message, place) from None
+
+
+def _last_word(function: cst.BaseExpression) -> str:
+    name = function.attr if isinstance(function, cst.Attribute) else function
+    return name.value if isinstance(name, cst.Name) else ""
+
+
+def refuse_repeated(kind: str, options: Sequence[cst.BaseExpression]) -> None:
+    """Refuses an option that is there already, however it is spelt. Raises AnnotationError."""
+    if (twice := repeated(options)) is not None:
+        raise AnnotationError("NNI108", f"{kind} has the option {one_line(twice)} twice", twice)
+
+
+def repeated(nodes: Sequence[cst.BaseExpression]) -> cst.BaseExpression | None:
+    """The first expression that equals one before it as syntax."""
+    seen: set[Hashable] = set()
+    for node in nodes:
+        if (found := shape(node)) in seen:
+            return node
+        seen.add(found)
+    return None
 
 
 def _option(node: cst.BaseExpression) -> Option:
@@ -123,10 +166,16 @@ def _branch(option: Option) -> Branch:
 
 
 def refuse_types(node: cst.CSTNode) -> None:
-    """Refuses a type that is only a part of an expression. Raises AnnotationError."""
-    if isinstance(node, cst.Call) and type_name(node) in TYPES:
-        why = "can be an option of its own, but no part of one"
-        refuse(node, (cst.Call,), why)
+    """Refuses a type that is only a part of an expression, or is misspelt.
+
+    Raises AnnotationError.
+    """
+    if isinstance(node, cst.Call) and (name := type_name(node)) is not None:
+        if name in TYPES:
+            refuse(node, (cst.Call,), "can be an option of its own, but no part of one")
+        if difflib.get_close_matches(name, TYPES, n=1, cutoff=_CLOSE):
+            message = f"nni.{name} is no type{did_you_mean(name, list(NAMES), 'nni.')}"
+            raise AnnotationError("NNI105", message, node.func)
     for child in node.children:
         refuse_types(child)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from nni_annotate.domains import Choice, Domain, Uniform, Value, identity
-from nni_annotate.grammar import Annotation, AnnotationError, take_name
-from nni_annotate.rules.places import find_place
+from nni_annotate.errors import SpaceError
+from nni_annotate.grammar import Annotation, AnnotationError, NameArgument, take_name
+from nni_annotate.rules.places import find_place, refuse_generators
 from nni_annotate.rules.rule import Found, SourceFile, Spot, chose, no_keyword, option_text, pick
+from nni_annotate.rules.strings import inside_strings, shows_code, strings_around
 from nni_annotate.rules.types import Option, Type, read_type
-from nni_annotate.syntax import constant, one_line, operand, parenthesised, shape
+from nni_annotate.shapes import shape
+from nni_annotate.syntax import constant, literal, one_line, operand, parenthesised
 from nni_annotate.trial_api import TRIAL_API
 
 _DECADES = 1000  # how far apart the ends of a uniform range may be
@@ -23,7 +27,7 @@ class Variable:
     """What the value of one name may be."""
 
     file: SourceFile
-    name: cst.BaseExpression | None
+    name: NameArgument | None
     type: Type
     call: cst.BaseExpression
 
@@ -45,8 +49,27 @@ class Variable:
         """The one value of that name."""
         place = find_place(statement, self.name)
         assert place.value is not None
-        spots = [self._spot(place.value)]
-        return Found(place.name, spots, self._default(place.value), place.binder)
+        options = [option.expression for option in self.type.options]
+        refuse_generators(place.around, options, place.value)
+        if shows_code(place.around):
+            message = f"{place.name} stands inside a string that shows it; assign it before"
+            raise AnnotationError("NNI205", message)
+        spot = inside_strings(self._spot(place.value), strings_around(place.around))
+        spot.compiled(self.file.literal(f"{self.file.module}/{place.name}/{self.suffix}"), "")
+        default = None if place.is_converted else own_value(self.type, place.value)
+        outside = self._outside(place.value) if not place.is_converted else ""
+        return Found(place.name, [spot], default, place.binder, outside)
+
+    def _outside(self, value: cst.BaseExpression) -> str:
+        """Why the tuner can never choose what stands in the code, where that is certain."""
+        found = literal(value)
+        if found is None or own_value(self.type, value, is_inside=True) is not None:
+            return ""
+        if any(other is None or _is_same(other[0], found[0]) for other in self.type.literals()):
+            return ""  # an option may be just this when it is evaluated
+        if any(doubt.code == "NNI504" for doubt in self.doubts()):
+            return ""  # whose elements are what is meant
+        return f"{one_line(value)} is none of {one_line(self.call)}"
 
     def _spot(self, value: cst.BaseExpression) -> Spot:
         return Spot(
@@ -55,37 +78,38 @@ class Variable:
             lambda chosen, source: written_value(self.type, chosen, value, source),
         )
 
-    def _default(self, value: cst.BaseExpression) -> tuple[Value] | None:
-        if self.type.is_plain:
-            return constant(value)
-        option = _option_like(self.type, value)
-        if option is not None:
-            label = option_text(option.expression) if self.type.is_nested else option.label
-            return ({"_name": label},) if self.type.is_nested else (label,)
-        known = constant(value)
-        if known is None or self.type.is_nested:
-            return None
-        labels = [identity(option.label) for option in self.type.options]
-        return None if identity(known[0]) in labels else known  # no string is an option's code
-
 
 def read_variable(annotation: Annotation, file: SourceFile) -> Variable:
     """The annotation's type and name. Raises AnnotationError."""
     arguments, name = take_name(annotation)
     for argument in arguments:
         no_keyword(argument, "variable", ("name",))
-    if len(arguments) != 1:
-        raise AnnotationError(
-            "NNI104",
-            f"variable takes one nni.TYPE(...) and name=, found {len(arguments)} arguments "
-            "before name=",
-            arguments[1].value if len(arguments) > 1 else annotation.call,
-        )
-    places = (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)
-    if name is not None and not isinstance(name, places):
-        raise AnnotationError("NNI110", f"nothing can be assigned to {one_line(name)}", name)
-    call = arguments[0].value
+    match arguments:
+        case ():
+            message = "variable takes nni.TYPE(...) and name=, found no type"
+            raise AnnotationError("NNI104", message, annotation.call)
+        case (_, second, *_):
+            text = one_line(second.value)
+            hint = f"write name={text}" if name is None else "take it out"
+            message = f"variable takes one nni.TYPE(...) and name=; {text} is one too many, {hint}"
+            raise AnnotationError("NNI104", message, second.value)
+    if name is not None:
+        _refuse_no_target(name)
+    call = next(iter(arguments)).value
     return Variable(file, name, read_type(call), call)
+
+
+def _refuse_no_target(name: NameArgument) -> None:
+    """Refuses a name to which nothing can be assigned. Raises AnnotationError."""
+    expression, hint = name.expression, ""
+    text = one_line(expression)
+    if isinstance(expression, (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)):
+        if text not in ("None", "True", "False", "()", "[]"):
+            return
+    else:
+        words = re.sub(r"\W+", "_", text).strip("_")
+        hint = f"; did you mean {words}?" if words.isidentifier() else ""
+    raise AnnotationError("NNI110", f"nothing can be assigned to {text}{hint}", name.place)
 
 
 def doubts_of(type_: Type, call: cst.BaseExpression) -> Iterator[AnnotationError]:
@@ -93,13 +117,13 @@ def doubts_of(type_: Type, call: cst.BaseExpression) -> Iterator[AnnotationError
     domain = type_.domain
     if isinstance(domain, Choice) and len(type_.options) == 1:
         only = type_.options[0].expression
-        if isinstance(only, (cst.List, cst.Tuple)):
+        if isinstance(only, (cst.List, cst.Tuple)) and only.elements:
             text = one_line(only)
             message = f"the only option is {text}; did you mean its elements? write choice(*{text})"
             yield AnnotationError("NNI504", message, only)
-        else:
+        elif type_.options[0].nested is None:
             yield AnnotationError("NNI507", "there is one option only, so nothing to choose", call)
-    if isinstance(domain, Uniform) and 0 < domain.low < domain.high / _DECADES:
+    if isinstance(domain, Uniform) and 0 < domain.low * (_DECADES * 1.000001) < domain.high:
         message = (
             "uniform over more than three orders of magnitude hardly ever draws a small value; "
             "did you mean loguniform?"
@@ -146,10 +170,61 @@ def _text_of(type_: Type, chosen: Value) -> str:
     return repr(chosen)
 
 
+def own_value(
+    type_: Type, value: cst.BaseExpression, *, is_inside: bool = False
+) -> tuple[Value] | None:
+    """The JSON value of what stands in the code, in a tuple; None where only running it tells.
+
+    With `is_inside` None where it is certainly or maybe none of the type's.
+    """
+    known = constant(value)
+    if not type_.is_nested:
+        option = _option_like(type_, value) if type_.options else None
+        if option is not None:
+            return (option.label,)
+        if is_inside:
+            return known if known is not None and _holds(type_, known[0]) else None
+        labels = [identity(option.label) for option in type_.options if not option.is_literal]
+        # No string is an option's code.
+        return None if known is None or identity(known[0]) in labels else known
+    for option in type_.options:
+        label = option_text(option.expression)
+        if option.nested is None:
+            if _is_like(option, value):
+                return ({"_name": label},)
+        elif (inner := own_value(option.nested, value, is_inside=True)) is not None:
+            return ({"_name": label, label: inner[0]},)
+    return None
+
+
+def _is_same(one: object, other: object) -> bool:
+    return type(one) is type(other) and repr(one) == repr(other)
+
+
+def _holds(type_: Type, value: Value) -> bool:
+    """Whether a value is one of a type's that is not nested, and no option's code."""
+    if type_.options:
+        return any(o.is_literal and identity(o.label) == identity(value) for o in type_.options)
+    try:
+        type_.domain.canonical(value)
+    except SpaceError:
+        return False
+    return True
+
+
 def _option_like(type_: Type, value: cst.BaseExpression) -> Option | None:
-    """The option that equals the script's own value as syntax."""
-    same = (option for option in type_.options if shape(option.expression) == shape(value))
-    return next(same, None)
+    """The option that is the script's own value."""
+    return next((option for option in type_.options if _is_like(option, value)), None)
+
+
+def _is_like(option: Option, value: cst.BaseExpression) -> bool:
+    """Whether an option equals an expression as syntax, or is the same constant."""
+    if option.nested is not None:
+        return False
+    if shape(option.expression) == shape(value):
+        return True
+    one, other = constant(option.expression), constant(value)
+    return one is not None and other is not None and identity(one[0]) == identity(other[0])
 
 
 def _picks(
@@ -161,7 +236,10 @@ def _picks(
         label = file.literal(name) if isinstance(name, str) else repr(name)
         inner = option.nested
         if inner is None:
-            yield operand(option.expression), chose(*path, label)
+            text = operand(option.expression)
+            if option.is_literal and "\\" in text:  # an escape that is none warns a second time
+                text = file.literal(option.label)
+            yield text, chose(*path, label)
         elif inner.is_plain:
             yield f"{TRIAL_API}.nested({', '.join((*path, label))})", chose(*path, label)
         else:
