@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import libcst as cst
@@ -15,7 +15,7 @@ from nni_annotate.annotation_text import (
     is_comment_annotation,
     is_prose,
 )
-from nni_annotate.found import Called, Edited, Layered, Problem
+from nni_annotate.found import CROWDED, Called, Edited, Layered, Problem
 from nni_annotate.grammar import (
     Annotation,
     AnnotationError,
@@ -67,7 +67,8 @@ class Finder:
     seen: int = 0  # how often MARK occurs in the literals
 
     def __post_init__(self) -> None:
-        self._before_future = _before_future_imports(self.tree)
+        self._before_future, imported = _future_imports(self.tree)
+        self.file = replace(self.file, keeps_hints="annotations" in imported)
         self._before_docstring: set[int] = set()
         self._taken: dict[tuple[int, str], _Pending] = {}
         self._pending: list[_Pending] = []
@@ -161,6 +162,8 @@ class Finder:
         """Raises AnnotationError where another annotation has the same place."""
         for spot in found.spots:
             first = self._taken.setdefault((id(spot.node), item.annotation.kind), item)
+            if first is not item and isinstance(spot.node, cst.BaseString):
+                raise AnnotationError("NNI205", CROWDED)
             if first is not item:
                 text = " ".join(first.annotation.text.value.split())
                 shown = text if len(text) <= 60 else text[:57] + "..."
@@ -371,21 +374,22 @@ def _blocks(statement: cst.CSTNode) -> Iterator[cst.BaseSuite]:
                 yield from _blocks(part)
 
 
-def _before_future_imports(tree: cst.Module) -> set[int]:
-    """The small statements, by id, that stand before the last `from __future__ import`."""
+def _future_imports(tree: cst.Module) -> tuple[set[int], set[str]]:
+    """The small statements, by id, before the last `from __future__ import`; the names of all."""
     statements = [
         statement
         for line in tree.body
         if isinstance(line, cst.SimpleStatementLine)
         for statement in line.body
     ]
-    last = max((i for i, node in enumerate(statements) if _is_future_import(node)), default=0)
-    return {id(statement) for statement in statements[:last]}
+    found = [(i, names) for i, node in enumerate(statements) if (names := _from_future(node))]
+    last = max((i for i, _ in found), default=0)
+    return {id(each) for each in statements[:last]}, {n for _, names in found for n in names}
 
 
-def _is_future_import(node: cst.BaseSmallStatement) -> bool:
-    return (
-        isinstance(node, cst.ImportFrom)
-        and isinstance(node.module, cst.Name)
-        and node.module.value == "__future__"
-    )
+def _from_future(node: cst.BaseSmallStatement) -> list[str]:
+    """The names that a statement imports from `__future__`."""
+    match node:
+        case cst.ImportFrom(module=cst.Name(value="__future__"), names=[*aliases]):
+            return [str(alias.evaluated_name) for alias in aliases]
+    return []

@@ -9,6 +9,11 @@ import libcst as cst
 from nni_annotate.grammar import Annotation
 from nni_annotate.rules.rule import Edit, Found, Layers
 
+CROWDED = (
+    "this f-string becomes one of several, and another value in it is tuned too; assign one of "
+    "them to a variable first"
+)
+
 
 @dataclass(frozen=True)
 class Problem:

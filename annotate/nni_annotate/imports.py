@@ -51,10 +51,13 @@ def _list(value: object) -> list[ast.AST]:
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement itself binds, not those inside it."""
-    if isinstance(node, _SCOPES):
-        yield node.name
-        return
+    """The names that a statement itself binds to something, not those inside it."""
+    match node:
+        case ast.Assign(value=ast.Constant(value=None)):  # as where an import failed
+            return
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+            return
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()

@@ -14,7 +14,7 @@ from nni_annotate.comments import Masked
 from nni_annotate.diagnostics import Diagnostic, Where
 from nni_annotate.domains import Domain, Value
 from nni_annotate.finder import Finder
-from nni_annotate.found import Called, Edited, Layered, Problem
+from nni_annotate.found import CROWDED, Called, Edited, Layered, Problem
 from nni_annotate.positions import Span, spans, visible
 from nni_annotate.rules.calls import CodeCall, calls_of
 from nni_annotate.rules.rule import SourceFile, Spot, option_text
@@ -120,11 +120,7 @@ class Module:
             message = "the value is an IPython command, so nothing can take its place"
             found.append(self.where(node).diagnostic(path, "NNI202", message, is_error=True))
         for node in self._crowded():
-            message = (
-                "this f-string becomes one of several, and another value in it is tuned too; "
-                "assign one of them to a variable first"
-            )
-            found.append(self.where(node).diagnostic(path, "NNI205", message, is_error=True))
+            found.append(self.where(node).diagnostic(path, "NNI205", CROWDED, is_error=True))
         if self.source.text.count(MARK) == self.found.seen:
             return found
         taken = [self._spans[node] for node in self.found.literals]

@@ -76,6 +76,8 @@ class FunctionChoice:
         for node, around in evaluated(statement):
             if not isinstance(node, kinds) or shapes_of.of(node) not in shapes:
                 continue
+            if self.file.keeps_hints and any(isinstance(o, cst.Annotation) for o in around):
+                continue  # which the program may show as it is
             if any(id(outer) in matched for outer in around):
                 continue  # a part of what is replaced as a whole
             if around and isinstance(around[-1], cst.ConcatenatedString):
@@ -175,7 +177,7 @@ def _with_calls(string: cst.CSTNode, shapes: frozenset[Hashable], call: cst.Base
     assert isinstance(changed, cst.BaseExpression)
     source = code(changed)
     if "\n" in source:
-        message = "an f-string of several lines can't become one of several; assign the call before"
+        message = "a string of several lines can't become one of several; assign the call before"
         raise AnnotationError("NNI205", message)
     return source
 

@@ -72,7 +72,8 @@ def find_place(statement: cst.CSTNode, given: NameArgument | None) -> Place:
     for target in targets:
         if shape(target) == shape(name):
             return _with_value(statement, _assigned(statement, target))
-    found = list(_named(statement, name))
+    named = list(_named(statement, name))
+    found = [place for place in named if place.value is not None] or named
     shown = first_line(statement)
     if not found:
         raise AnnotationError("NNI202", _not_found(statement, name), given.place)
@@ -170,7 +171,7 @@ def _awaits(node: cst.CSTNode) -> bool:
 def evaluated(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, tuple[cst.CSTNode, ...]]]:
     """The expressions that a small statement, or a compound one's header, evaluates.
 
-    Each with the nodes around it, the outermost first.
+    Each with the nodes around it, the outermost first; those of type hints are among them.
     """
     yield from _evaluated(node, (), is_bound=False)
 
@@ -294,8 +295,6 @@ def _evaluated(
 ) -> Iterator[tuple[cst.CSTNode, tuple[cst.CSTNode, ...]]]:
     if not (is_bound and isinstance(node, _TARGETS)):
         yield node, around
-    if isinstance(node, cst.Annotation):
-        return  # a type is no value: it may be kept as text, and evaluated by nobody
     hidden = _ids(node, _BODIES) if isinstance(node, cst.BaseCompoundStatement) else set()
     bound = _ids(node, _BINDING.get(type(node), ()))
     inside = is_bound and isinstance(node, _SEQUENCES)

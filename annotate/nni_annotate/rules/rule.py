@@ -19,11 +19,13 @@ class SourceFile:
     """What rules know of the file around the annotation: its module name and its encoding.
 
     `first_line` is what stands before the first line of a notebook's cell: 0 in other files.
+    `keeps_hints` where type hints are kept as text, by an import from `__future__`.
     """
 
     module: str
     encoding: str = "utf-8"
     first_line: int = 0
+    keeps_hints: bool = False
 
     def literal(self, text: str) -> str:
         """A string literal for compiled code, in characters that the file can hold."""

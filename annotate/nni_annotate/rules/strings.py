@@ -51,8 +51,8 @@ def fit(text: str, quotes: Collection[str]) -> str:
     source = cst.Module(body=()).code_for_node(changed)
     if not _fits(source, quotes):
         message = (
-            "this f-string leaves no quotes for what the annotation puts into it; assign the value "
-            "to a variable first"
+            "what the annotation puts into this f-string needs quotes or a backslash that can't "
+            "stand there; assign the value to a variable first"
         )
         raise AnnotationError("NNI205", message)
     return source
