@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-from nni_annotate.diagnostics import Diagnostic
+from nni_annotate.diagnostics import Diagnostic, place_of
 from nni_annotate.imports import Names, imports_of, names_after
 from nni_annotate.texts import PythonText
 
@@ -38,8 +38,6 @@ def _asks(text: PythonText, path: str, names: Mapping[str, str]) -> Iterator[Dia
             case _:
                 continue
         if asked in _ASKS:
-            place = text.source.offset(node.lineno, node.col_offset)
-            line, column = text.source.place(place)
-            yield Diagnostic(
-                path, text.cell, line, column, "NNI406", asked, len(shown), text.source.line(line)
-            )
+            start = text.source.offset(node.lineno, node.col_offset)
+            where = place_of(text.source, start, start + len(shown), text.cell)
+            yield where.diagnostic(path, "NNI406", asked, is_error=True)

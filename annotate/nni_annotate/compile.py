@@ -93,7 +93,9 @@ def write_module(content: bytes, kind: Kind, values: Parameters, *, strip: bool 
     def work() -> bytes:
         file = _read(content, kind)
         _raise(_diagnostics(file, kind.path))
-        keep_lines = not strip and any(module.names_lines for module in file.modules)
+        keep_lines = not strip and any(
+            place.is_named_by_line for module in file.modules for place in module.parameters
+        )
         return file.join(
             [module.written(values, strip=strip, keep_lines=keep_lines) for module in file.modules]
         )
@@ -238,7 +240,7 @@ def merged(
         first = known.setdefault(place.key, place)
         if first is place:
             continue
-        if place.is_unnamed:
+        if place.is_named_by_line:
             message = "two calls without a name stand on one line; give one of them a name="
             if isinstance(place.domain, MutableLayer):
                 message = "two mutable_layers end on one line; give each a line of its own"

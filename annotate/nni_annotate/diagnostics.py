@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nni_annotate.errors import NniAnnotateError
+from nni_annotate.source import SourceText
 
 _NO_PYTHON = frozenset({"NNI401", "NNI402", "NNI403", "NNI408"})
 
@@ -65,6 +66,14 @@ class Where:
             path, self.cell, self.line, self.column, code, message, self.width,
             self.source_line, is_error,
         )  # fmt: skip
+
+
+def place_of(source: SourceText, start: int, end: int, cell: int = 0) -> Where:
+    """The place of a stretch of a text, as far as it is on its first line."""
+    line, column = source.place(start)
+    shown = source.line(line)
+    width = max(min(end - start, len(shown) - column + 1), 1)
+    return Where(line, column, width, shown, cell)
 
 
 class CompileError(NniAnnotateError):

@@ -319,17 +319,18 @@ class Finder:
 
     def _may_become_code(self, statement: cst.Expr, annotation: Annotation) -> bool:
         """Only comments may stand before a docstring, only that before `from __future__`."""
-        if id(statement) in self._before_docstring and annotation.kind != "get_next_parameter":
-            message = f"{annotation.kind} can't stand before a docstring; move it below"
-            raise AnnotationError("NNI208", message)
+        does_nothing = annotation.kind == "get_next_parameter"
         if id(statement) in self._before_docstring:
+            if not does_nothing:
+                message = f"{annotation.kind} can't stand before a docstring; move it below"
+                raise AnnotationError("NNI208", message)
             return False
-        if id(statement) not in self._before_future:
-            return True
-        if annotation.kind != "get_next_parameter":  # which does nothing anyway
-            message = f"{annotation.kind} can't stand before from __future__ imports"
-            raise AnnotationError("NNI207", message)
-        return False
+        if id(statement) in self._before_future:
+            if not does_nothing:
+                message = f"{annotation.kind} can't stand before from __future__ imports"
+                raise AnnotationError("NNI207", message)
+            return False
+        return True
 
     def _doubt(self, node: cst.CSTNode, annotation: Annotation, edit: Edit) -> None:
         for doubt in edit.doubts():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from nni_annotate.domains import TYPES
 
@@ -32,6 +32,23 @@ def names_after(text: str, before: Mapping[str, str]) -> Names:
             names = {name: what for name, what in names.items() if what == "nni"}
         names.update(found)
     return names
+
+
+def may_call(text: str, imported: Collection[str]) -> bool:
+    """Whether a text calls nni's functions, by the names that it imports.
+
+    `imported` are such names that the text itself doesn't import.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    known = {*imports_of(tree), *imported}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(name) | ast.Attribute(ast.Name(name))) if name in known:
+                return True
+    return False
 
 
 def statements(body: list[ast.stmt], *, into_scopes: bool = True) -> Iterator[ast.stmt]:

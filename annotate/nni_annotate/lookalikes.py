@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 
-from nni_annotate.diagnostics import Diagnostic, Where
+from nni_annotate.diagnostics import Diagnostic, place_of
+from nni_annotate.kinds import is_kind
 from nni_annotate.source import SourceText, Token
 from nni_annotate.texts import PythonText
 
-_KINDS = ("variable", "function_choice", "report_intermediate_result", "report_final_result",
-          "get_next_parameter", "mutable_layers")  # fmt: skip
 _FINAL = "report_final_result"
-_NEAR = 0.81  # how alike the name of a kind is to be
 _NEARLY = re.compile(r"nni[^\w\r\n(]{0,3}\w{5,}[ \t]*\(", re.IGNORECASE)  # quick, in any file
 # With what can't be seen, or looks like a part of a comment, between the quotes and the mark.
 _OPENING = re.compile("[rRuU]?(?:\"{3}|'{3}|\"|'|#)\\s*(?P<odd>[\u200b-\u200f\u2060\ufeff#]\\s*)*")
@@ -30,11 +27,8 @@ def look_alikes(texts: Iterable[PythonText], path: str) -> Iterator[Diagnostic]:
         for token in source.tokens():
             if not _is_nearly(source.text[token.start : token.end], token):
                 continue
-            line, column = source.place(token.start)
-            shown = source.line(line)
-            width = min(token.end - token.start, len(shown) - column + 1)
             message = "this looks like an annotation but is none: its text is to begin with @nni."
-            where = Where(line, column, width, shown, text.cell)
+            where = place_of(source, token.start, token.end, text.cell)
             yield where.diagnostic(path, "NNI502", message, is_error=False)
 
 
@@ -76,8 +70,3 @@ def _is_nearly(text: str, token: Token) -> bool:
     if token.is_comment:  # other calls may be code that was taken out
         return plain["kind"].lower() in ("variable", "mutable_layers")
     return is_kind(plain["kind"])
-
-
-def is_kind(word: str) -> bool:
-    """Whether this is the name of a kind of annotation, or nearly."""
-    return bool(difflib.get_close_matches(word.lower(), _KINDS, n=1, cutoff=_NEAR))

@@ -11,14 +11,14 @@ import libcst as cst
 
 from nni_annotate.annotation_text import MARK
 from nni_annotate.comments import Masked
-from nni_annotate.diagnostics import Diagnostic, Where
+from nni_annotate.diagnostics import Diagnostic, Where, place_of
 from nni_annotate.domains import Domain, Value
 from nni_annotate.finder import Finder
 from nni_annotate.found import CROWDED, Called, Edited, Layered, Problem
+from nni_annotate.imports import may_call
 from nni_annotate.positions import Span, spans, visible
 from nni_annotate.rules.calls import CodeCall, calls_of
 from nni_annotate.rules.rule import SourceFile, Spot, option_text
-from nni_annotate.skim import may_call
 from nni_annotate.source import Edit, SourceText, newlines, spliced
 from nni_annotate.space import Parameters
 from nni_annotate.strays import strays
@@ -41,7 +41,7 @@ class Parameter:
     domain: Domain
     default: tuple[Value] | None
     where: Where
-    is_unnamed: bool = False
+    is_named_by_line: bool = False
     is_written: bool = True
 
 
@@ -157,12 +157,6 @@ class Module:
         """The same, with what only IPython understands masked."""
         return spliced(self.python, self._compiling())
 
-    @property
-    def names_lines(self) -> bool:
-        """Whether there are parameters whose keys tell their lines."""
-        unnamed = (item for item in self.found.edited if item.found.name is None)
-        return bool(self.found.layered) or next(unnamed, None) is not None
-
     def written(self, values: Parameters, *, strip: bool = False, keep_lines: bool = False) -> str:
         """The source with these values in the annotated statements, or without annotations too.
 
@@ -178,8 +172,7 @@ class Module:
         places = sorted(self._spans[node] for node in self.found.literals)
         if not places:
             return None
-        line, column = self.source.place(places[0][0])
-        return Where(line, column, 1, self.source.line(line), self.cell)
+        return place_of(self.source, *places[0], self.cell)
 
     def bound_names(self) -> dict[tuple[str, int], Where]:
         """The plain names that parameters are bound to, with the line that binds each."""
@@ -209,9 +202,7 @@ class Module:
                 start + _indented(span[0], bare, text),
                 start + _indented(max(span[1] - 1, 0), bare, text) + 1,
             )
-        line, column = self.source.place(start)
-        width = len(self.source.text[start:end].splitlines()[0]) if end > start else 1
-        return Where(line, column, max(width, 1), self.source.line(line), self.cell)
+        return place_of(self.source, start, end, self.cell)
 
     def _diagnostic(self, problem: Problem, path: str) -> Diagnostic:
         where = self.where(problem.node, problem.span)
@@ -233,11 +224,11 @@ class Module:
         if name is None:
             line, _ = self.source.place(self._spans[item.node][0])
             name = f"__line{self.file.first_line + line}"
-        return f"{self.file.module}/{name}/{item.edit.suffix}"
+        return self.file.key(name, item.edit.suffix)
 
     def _layers_key(self, item: Layered) -> str:
         last, _ = self.source.place(self._spans[item.node][1] - 1)
-        return f"{self.file.module}/mutable_block_{self.file.first_line + last}"
+        return self.file.key(f"mutable_block_{self.file.first_line + last}")
 
     def _edit(self, node: cst.CSTNode, rewrite: Callable[[str], str], rank: int = 0) -> Edit:
         return Edit(*self._spans[node], rewrite, rank)

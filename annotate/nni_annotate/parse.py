@@ -10,7 +10,7 @@ from dataclasses import replace
 import libcst as cst
 
 from nni_annotate.comments import Masked, mask_comments
-from nni_annotate.diagnostics import CompileError, Diagnostic
+from nni_annotate.diagnostics import CompileError, Diagnostic, place_of
 from nni_annotate.layout import spaced, unjoined
 from nni_annotate.module import Module
 from nni_annotate.rules.rule import SourceFile
@@ -65,13 +65,12 @@ def _syntax_error(
 ) -> Diagnostic:
     """Where and why the text is no Python, in CPython's words where it agrees."""
     for match in bare_annotations(source.text):
-        line, column = source.place(match.start(1))
         message = (
             "this file is no valid Python: an annotation is a string or a comment, so quote it, as "
             f'in """{match[1]}(...)"""'
         )
-        width, shown = len(match[1]), source.line(line)
-        return Diagnostic(path, cell, line, column, "NNI401", message, width, shown)
+        where = place_of(source, *match.span(1), cell)
+        return where.diagnostic(path, "NNI401", message, is_error=True)
     line, column, why = error.raw_line, error.raw_column + 1, ""
     is_python = False
     try:

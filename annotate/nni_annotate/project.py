@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 SEARCH_SPACE = "search_space.json"
 _FINAL = b"report_final_result"
-_MARK = "@nni."
 
 
 @dataclass(frozen=True)
@@ -227,8 +226,9 @@ class _Work:
         try:
             result = compile_module(content, kind)
         except CompileError as error:
-            text = content.decode("utf-8", "replace")
-            is_meant = _MARK in text if kind.is_notebook else reads_annotated(text)
+            is_meant = may_hold_annotations(content) and (
+                kind.is_notebook or reads_annotated(content.decode("utf-8", "replace"))
+            )
             if not is_meant and not error.is_about_annotations:
                 self.carried.append(path)  # no valid Python, and nothing that asks for it
                 return

@@ -96,16 +96,17 @@ def write_in_place(rewritten: RewrittenTree) -> None:
     root = rewritten.tree.root
     staged: list[tuple[str, str]] = []  # the file itself, and what is to take its place
     kept: list[tuple[str, str]] = []  # the file itself, and what it was
-    target, number = os.fspath(rewritten.tree.source), 0
+    target, replaced = os.fspath(rewritten.tree.source), 0
     try:
         for path, (old, new) in rewritten.files.items():
             target = os.path.realpath(root / path)
             staged.append((target, _beside(target, new)))
             kept.append((target, _beside(target, old)))
-        for number, (target, name) in enumerate(staged):  # noqa: B007
+        for target, name in staged:
             os.replace(name, target)  # noqa: PTH105 - paths of any bytes
+            replaced += 1
     except BaseException as error:
-        for place, name in kept[:number] if len(kept) == len(rewritten.files) else ():
+        for place, name in kept[:replaced]:
             with contextlib.suppress(OSError):
                 os.replace(name, place)  # noqa: PTH105 - as above
         if isinstance(error, OSError):

@@ -11,38 +11,19 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nni_annotate.imports import BODIES, imports_of, statements
+from nni_annotate.kinds import ALONE
 from nni_annotate.source import SourceText
 
 _MARK = "@nni."
 # An annotation that is about the next statement, or would be if it were spelt right.
-_AHEAD = re.compile(
-    r"@nni\.(?!(?:report_intermediate_result|report_final_result|get_next_parameter"
-    r"|mutable_layers|training_update)\b)"
-)
+_AHEAD = re.compile(rf"@nni\.(?!(?:{'|'.join(ALONE)})\b)")
 _MAIN = "__main__"  # a main guard is looked for
 _VISIBLE = re.compile(r"[^\r\n]")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _Body = Sequence[ast.stmt]
-
-
-def may_call(text: str, imported: Collection[str]) -> bool:
-    """Whether a text calls nni's functions, by the names that it imports.
-
-    `imported` are such names that the text itself doesn't import.
-    """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    known = {*imports_of(tree), *imported}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(name) | ast.Attribute(ast.Name(name))) if name in known:
-                return True
-    return False
 
 
 def skimmed(source: SourceText, text: str, *, has_calls: bool, imported: Mapping[str, str]) -> str:
@@ -60,23 +41,19 @@ def skimmed(source: SourceText, text: str, *, has_calls: bool, imported: Mapping
         return text
     if _LONE_RETURN.search(text):
         return text
-    names = set(imported) if has_calls else set()
-    return _Skimmer(source, text, tree, names, has_calls=has_calls).text()
+    names = {*imports_of(tree), *imported} if has_calls else set()
+    return _Skimmer(source, text, tree, names).text()
 
 
 class _Skimmer:
-    def __init__(
-        self, source: SourceText, text: str, tree: ast.Module, names: set[str], *, has_calls: bool
-    ) -> None:
+    def __init__(self, source: SourceText, text: str, tree: ast.Module, names: set[str]) -> None:
         self._source = SourceText(text)  # the columns in the tree are in bytes of this text
         self._unmasked = source.text
         self._text = text
         self._tree = tree
         self._masked: list[tuple[int, int]] = []
-        words = {"nni", _MAIN, *names}
-        if has_calls:
-            words |= imports_of(tree).keys()
-        found = re.finditer("|".join(map(re.escape, words)), source.text)
+        words = "|".join(map(re.escape, {"nni", _MAIN, *names}))
+        found = re.finditer(words, source.text)
         hidden = (self._start(node) for node in statements(tree.body) if _is_hidden(node))
         self._matters = sorted({*(match.start() for match in found), *hidden})
 

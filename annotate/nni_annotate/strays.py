@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nni_annotate.annotation_text import MARK, is_comment_annotation, reads_like_a_call
-from nni_annotate.diagnostics import Diagnostic, Where
-from nni_annotate.lookalikes import is_kind
+from nni_annotate.diagnostics import Diagnostic, place_of
+from nni_annotate.kinds import is_kind
 from nni_annotate.positions import Span
 from nni_annotate.source import SourceText, Token
 
@@ -24,8 +24,7 @@ def strays(
     text = source.text
     for match in bare_annotations(text):
         message = "this is a decorator; an annotation is a string or a comment, so quote it"
-        line, column = source.place(match.start(1))
-        where = Where(line, column, len(match[1]), source.line(line), cell)
+        where = place_of(source, *match.span(1), cell)
         yield where.diagnostic(path, "NNI502", message, is_error=False)
     for token in source.tokens():
         if any(start <= token.start < end for start, end in taken):
@@ -33,14 +32,14 @@ def strays(
         found = _stray(text[token.start : token.end], token)
         if found is not None:
             code, message = found
-            where = _at(source, token, cell)
+            where = place_of(source, token.start, token.end, cell)
             yield where.diagnostic(path, code, message, is_error=code == "NNI208")
 
 
 def _stray(text: str, token: Token) -> tuple[str, str] | None:
     """The code and the message of what is wrong with a string or a comment."""
     if not token.is_comment:
-        if not reads_like_a_call(text.lstrip("rRbBuUfFtT").strip("\"'")):
+        if not reads_like_a_call(_inside(text)):
             return None
         return "NNI501", "an annotation has an effect only as a statement of its own, not here"
     if is_comment_annotation(text):
@@ -55,13 +54,6 @@ def _stray(text: str, token: Token) -> tuple[str, str] | None:
     return None
 
 
-def _at(source: SourceText, token: Token, cell: int) -> Where:
-    line, column = source.place(token.start)
-    shown = source.line(line)
-    width = min(token.end - token.start, len(shown) - column + 1)
-    return Where(line, column, width, shown, cell)
-
-
 def reads_annotated(text: str) -> bool:
     """Whether a text that is no valid Python seems to hold annotations all the same."""
     if MARK not in text:
@@ -73,8 +65,13 @@ def reads_annotated(text: str) -> bool:
 
 def _begins(source: str) -> bool:
     """Whether a string or a comment begins as an annotation does, escapes for white space read."""
-    inside = source[1:] if source.startswith("#") else source.lstrip("rRbBuUfFtT").strip("\"'")
+    inside = source[1:] if source.startswith("#") else _inside(source)
     return reads_like_a_call(re.sub(r"^(?:\\[a-z]|\\\n|\s)+", "", inside))
+
+
+def _inside(literal: str) -> str:
+    """The text of a string literal, its escapes as they are."""
+    return literal.lstrip("rRbBuUfFtT").strip("\"'")
 
 
 def bare_annotations(text: str) -> Iterator[re.Match[str]]:

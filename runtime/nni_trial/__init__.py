@@ -39,7 +39,7 @@ class _Trial:
         """Tells the runner what value the script itself holds, and if it holds several."""
         if not in_experiment() or self._noted.get(key, self) is _SEVERAL:
             return
-        plain = _scalar(value) if _is_number(value) else value
+        plain = _scalar(value) if _is_plain(value) else value
         if key not in self._noted:
             self._noted[key] = plain
             if isinstance(plain, (bool, int, float, str)) or plain is None:
@@ -224,7 +224,7 @@ def _number(caller: str, value: Any) -> int | float:
     )
 
 
-def _is_number(value: Any) -> bool:
+def _is_plain(value: Any) -> bool:
     """Whether this is a plain value, or a number of a library: nothing else is to be touched."""
     if isinstance(value, (bool, int, float, str)) or value is None:
         return True

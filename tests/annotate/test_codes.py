@@ -6,6 +6,8 @@ import re
 
 from conftest import FIXTURES, ROOT
 from nni_annotate.codes import TITLES
+from nni_annotate.kinds import ABOUT_NEXT, ALONE
+from nni_annotate.rules import RULES
 
 # These need a tree, or what no repository holds: a socket, a file that nobody may read.
 IN_OTHER_TESTS = {
@@ -17,6 +19,11 @@ IN_OTHER_TESTS = {
     "NNI513",
     "NNI514",
 }
+
+
+def test_the_kinds_are_those_of_the_rules() -> None:
+    """Which names them where libcst isn't loaded."""
+    assert {*ABOUT_NEXT, *ALONE} == set(RULES)
 
 
 def test_every_code_is_explained() -> None:

@@ -174,7 +174,7 @@ def _read(
         return text if is_whole and not call.lpar else f"({text})"
 
     spot = inside_strings(Spot(call, compiled, lambda _, source: source), strings_around(around))
-    spot.compiled(file.literal(f"{file.module}/{label}/{name}"), "")  # whether it can be
+    spot.compiled(file.literal(file.key(label, name)), "")  # whether it can be
     return CodeCall(type_, name, call), Found(label, [spot], default)
 
 

@@ -48,11 +48,6 @@ class FunctionChoice:
     call: cst.BaseExpression
 
     @property
-    def key(self) -> str:
-        """The parameter's name in the search space."""
-        return f"{self.file.module}/{self.name}/{self.suffix}"
-
-    @property
     def suffix(self) -> str:
         """NNI's word in the key, though the type is choice."""
         return "function_choice"
@@ -114,8 +109,9 @@ class FunctionChoice:
                 inside_strings(self._spot(node, index), strings_around(around))
                 for node, around, index in places
             ]
+            key = self.file.literal(self.file.key(self.name, self.suffix))
             for spot in spots:
-                spot.compiled(self.file.literal(self.key), "")  # whether it can be
+                spot.compiled(key, "")  # whether it can be
         except AnnotationError as error:
             try:
                 return [whole()]

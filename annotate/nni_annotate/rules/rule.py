@@ -27,6 +27,10 @@ class SourceFile:
     first_line: int = 0
     keeps_hints: bool = False
 
+    def key(self, *names: str | None) -> str:
+        """The key of a parameter in the search space, of its name and its type."""
+        return "/".join([self.module, *map(str, names)])
+
     def literal(self, text: str) -> str:
         """A string literal for compiled code, in characters that the file can hold."""
         return quoted(text, self.encoding)

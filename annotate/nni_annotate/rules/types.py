@@ -119,14 +119,17 @@ def choice(options: list[Option], call: cst.BaseExpression) -> Type:
     try:
         return Type(Choice(values), tuple(options))
     except SpaceError as error:
-        message = str(error)
-        place = call if error.argument is None else options[error.argument].expression
-        if message.endswith("twice"):
+        if error.argument is None:
+            raise AnnotationError("NNI108", str(error), call) from None
+        option, message = options[error.argument], str(error)
+        twins = [other for other in options if other.label == option.label]
+        if {twin.is_literal for twin in twins} == {True, False}:
             message = (
-                f"{one_line(place)} and another option, one a string and one code, have the same "
-                "name in the search space; assign the code to a variable of another name"
+                f"{one_line(option.expression)} and another option, one a string and one code, "
+                "have the same name in the search space; assign the code to a variable of another "
+                "name"
             )
-        raise AnnotationError("NNI108", message, place) from None
+        raise AnnotationError("NNI108", message, option.expression) from None
 
 
 def _last_word(function: cst.BaseExpression) -> str:

@@ -55,7 +55,7 @@ class Variable:
             message = f"{place.name} stands inside a string that shows it; assign it before"
             raise AnnotationError("NNI205", message)
         spot = inside_strings(self._spot(place.value), strings_around(place.around))
-        spot.compiled(self.file.literal(f"{self.file.module}/{place.name}/{self.suffix}"), "")
+        spot.compiled(self.file.literal(self.file.key(place.name, self.suffix)), "")
         default = None if place.is_converted else own_value(self.type, place.value)
         outside = self._outside(place.value) if not place.is_converted else ""
         return Found(place.name, [spot], default, place.binder, outside)
