@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import ast
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import libcst as cst
 
-from nni_annotate.deep import with_deep_stack
+from nni_annotate.deep import usual_recursion, with_deep_stack
 from nni_annotate.diagnostics import CompileError, Diagnostic, Where
 from nni_annotate.domains import MutableLayer, Value, domain_to_json, identity
 from nni_annotate.imports import Names, names_after
 from nni_annotate.lints import Unread, unreachable_reports, unread_values
-from nni_annotate.magics import as_script
 from nni_annotate.module import Module, Parameter
-from nni_annotate.notebook import Notebook, NotebookError, read_notebook
+from nni_annotate.notebook import NotebookError, read_notebook
 from nni_annotate.parse import parse
 from nni_annotate.rules.rule import SourceFile
+from nni_annotate.scripts import script_errors
 from nni_annotate.shapes import shape
 from nni_annotate.source import SourceText, newlines, read_source
 from nni_annotate.sources import mentions_nni
@@ -29,7 +27,6 @@ from nni_annotate.space import Parameters
 from nni_annotate.strays import reads_annotated
 
 _Result = TypeVar("_Result")
-_USUAL_RECURSION = 1000
 _MAIN_GUARDS = [
     shape(cst.parse_expression(test))
     for test in ('__name__ == "__main__"', '"__main__" == __name__')
@@ -148,50 +145,10 @@ def _read_notebook(content: bytes, kind: Kind) -> _File:
         sources = {module.cell: text for module, text in zip(modules, texts, strict=True)}
         if not kind.as_script:
             return notebook.with_sources(sources)
-        _raise(list(_script_errors(notebook, sources, kind.path)))
+        _raise(list(script_errors(notebook, sources, kind.path)))
         return notebook.to_script(sources)
 
     return _File(tuple(modules), join, tuple(problems))
-
-
-def _script_errors(
-    notebook: Notebook, sources: Mapping[int, str], path: str
-) -> Iterator[Diagnostic]:
-    """Cells that a notebook may hold and a script may not: `await` outside of functions, say."""
-    found = False
-    for cell in notebook.cells:
-        text = as_script(sources.get(cell.number, cell.source))
-        why, line, column = _why_no_python(text)
-        if why:
-            found = True
-            yield _script_error(path, cell.number, line, column, why, text)
-    if not found:
-        why, line, column = _why_no_python(notebook.to_script(sources).decode())
-        if why:
-            number, line = notebook.cell_of_line(line, sources)
-            text = next(cell.source for cell in notebook.cells if cell.number == number)
-            yield _script_error(path, number, line, column, why, text)
-
-
-def _script_error(path: str, cell: int, line: int, column: int, why: str, text: str) -> Diagnostic:
-    lines = text.split("\n")
-    shown = lines[line - 1] if line <= len(lines) else ""
-    message = f"in a script this would be no valid Python: {why}; change it, or leave out --script"
-    return Diagnostic(path, cell, line, column, "NNI407", message, 1, shown)
-
-
-def _why_no_python(text: str) -> tuple[str, int, int]:
-    """Python's words for what is wrong with a text, "" for nothing, with line and column."""
-    try:
-        with _usual_recursion():
-            compile(text, "cell", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        return error.msg, error.lineno or 1, error.offset or 1
-    except ValueError as error:
-        return str(error), 1, 1
-    except (RecursionError, MemoryError):
-        pass
-    return "", 0, 0
 
 
 def _diagnostics(file: _File, path: str) -> list[Diagnostic]:
@@ -289,7 +246,7 @@ def _check(module: Module, path: str) -> ast.Module | None:
     try:
         code = module.compiled_python()
         tree = ast.parse(code, path)
-        with _usual_recursion():  # of the text: its tree would be too deep sooner
+        with usual_recursion():  # of the text: its tree would be too deep sooner
             compile(code, path, "exec", flags, dont_inherit=True)
         return tree
     except (SyntaxError, ValueError) as error:
@@ -297,7 +254,7 @@ def _check(module: Module, path: str) -> ast.Module | None:
     except (RecursionError, MemoryError):
         why, line = "", 0
     try:
-        with _usual_recursion():
+        with usual_recursion():
             compile(module.python, path, "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # newer than the Python that runs here, or too deep for it
@@ -310,17 +267,6 @@ def _check(module: Module, path: str) -> ast.Module | None:
     raise CompileError(
         [Diagnostic(path, module.cell, line, column, "NNI407", message, len(text.strip()), text)]
     )
-
-
-@contextmanager
-def _usual_recursion() -> Iterator[None]:
-    """As deep as a program may go that nobody made room for."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(_USUAL_RECURSION)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 def _json(parameter: Parameter) -> str:

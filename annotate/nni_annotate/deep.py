@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from nni_annotate.entry import AT_WORK
@@ -14,6 +15,7 @@ _Result = TypeVar("_Result")
 # Reserved, not used: only the pages that are touched cost memory. Smaller where the system says no.
 _STACK_BYTES = (1 << 30, 1 << 28, 1 << 26)
 _RECURSION_LIMIT = 200_000
+_USUAL_LIMIT = 1000
 _MOST_BRACKETS = 200  # of CPython, one in the other
 
 
@@ -70,3 +72,14 @@ def refuse_depth(text: str) -> None:
             raise RecursionError(error.msg) from None
     except (ValueError, MemoryError):
         pass  # whoever reads the text will say so
+
+
+@contextmanager
+def usual_recursion() -> Iterator[None]:
+    """As deep as a program may go that nobody made room for."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(_USUAL_LIMIT)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)

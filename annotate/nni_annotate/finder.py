@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ from nni_annotate.rules.rule import (
     SourceFile,
     option_text,
 )
+from nni_annotate.suites import blocks, docstring_of, future_imports, is_simple
 from nni_annotate.syntax import code
 
 
@@ -67,7 +68,7 @@ class Finder:
     seen: int = 0  # how often MARK occurs in the literals
 
     def __post_init__(self) -> None:
-        self._before_future, imported = _future_imports(self.tree)
+        self._before_future, imported = future_imports(self.tree)
         self.file = replace(self.file, keeps_hints="annotations" in imported)
         self._before_docstring: set[int] = set()
         self._taken: dict[tuple[int, str], _Pending] = {}
@@ -77,9 +78,10 @@ class Finder:
 
     def _suite(self, body: Sequence[Any], *, is_scope: bool, is_module: bool = False) -> None:
         first, others = len(self.literals), False
-        docstring = self._docstring(body) if is_scope else None
+        docstring, before = docstring_of(body, self.comments) if is_scope else (None, ())
+        self._before_docstring.update(before)
         for line in body:
-            if _is_simple(line):
+            if is_simple(line):
                 others |= self._line(line, docstring)
             else:
                 others = True
@@ -99,32 +101,13 @@ class Finder:
             )
             self.problems.append(Problem(literals[0], "NNI208", message))
 
-    def _docstring(self, body: Sequence[Any]) -> cst.Expr | None:
-        """The string that Python takes for the docstring of a block: comments don't count."""
-        masked: list[int] = []
-        for line in body:
-            statements: Sequence[cst.BaseSmallStatement] = line.body if _is_simple(line) else ()
-            for statement in statements:
-                node = statement.value if isinstance(statement, cst.Expr) else None
-                if not isinstance(statement, cst.Expr) or not isinstance(
-                    node, (cst.SimpleString, cst.ConcatenatedString)
-                ):
-                    return None
-                if not isinstance(node, cst.SimpleString) or node.value not in self.comments:
-                    self._before_docstring.update(masked)
-                    return statement
-                masked.append(id(statement))
-            if not _is_simple(line):
-                return None
-        return None
-
     def _compound(self, statement: cst.CSTNode) -> None:
         """The blocks of a compound statement, each on its own."""
         is_scope = isinstance(statement, (cst.FunctionDef, cst.ClassDef))
         before = self._may_await
         if is_scope:
             self._may_await = getattr(statement, "asynchronous", None) is not None
-        for body in _blocks(statement):
+        for body in blocks(statement):
             one_line = isinstance(body, cst.SimpleStatementSuite)
             self._suite([body] if one_line else body.body, is_scope=is_scope)
         self._may_await = before
@@ -353,44 +336,3 @@ class Finder:
         for pending in self._pending:
             self.problems.append(Problem(pending.node, "NNI201", message))
         self._pending.clear()
-
-
-def _is_simple(line: cst.CSTNode) -> bool:
-    return isinstance(line, (cst.SimpleStatementLine, cst.SimpleStatementSuite))
-
-
-def _blocks(statement: cst.CSTNode) -> Iterator[cst.BaseSuite]:
-    """The blocks of a compound statement, in the order of the text."""
-    if isinstance(statement, cst.Match):
-        for case in statement.cases:
-            yield case.body
-        return
-    body = getattr(statement, "body", None)
-    if isinstance(body, cst.BaseSuite):
-        yield body
-    for name in ("handlers", "orelse", "finalbody"):
-        value = getattr(statement, name, None)
-        for part in value if isinstance(value, (list, tuple)) else [value]:
-            if part is not None:
-                yield from _blocks(part)
-
-
-def _future_imports(tree: cst.Module) -> tuple[set[int], set[str]]:
-    """The small statements, by id, before the last `from __future__ import`; the names of all."""
-    statements = [
-        statement
-        for line in tree.body
-        if isinstance(line, cst.SimpleStatementLine)
-        for statement in line.body
-    ]
-    found = [(i, names) for i, node in enumerate(statements) if (names := _from_future(node))]
-    last = max((i for i, _ in found), default=0)
-    return {id(each) for each in statements[:last]}, {n for _, names in found for n in names}
-
-
-def _from_future(node: cst.BaseSmallStatement) -> list[str]:
-    """The names that a statement imports from `__future__`."""
-    match node:
-        case cst.ImportFrom(module=cst.Name(value="__future__"), names=[*aliases]):
-            return [str(alias.evaluated_name) for alias in aliases]
-    return []

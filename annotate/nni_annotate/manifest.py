@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nni_annotate.diagnostics import Diagnostic
-from nni_annotate.project import Place, Script
 from nni_annotate.sources import MANIFEST, ProjectError, read_plain
 from nni_annotate.space import Parameters
+from nni_annotate.tree import Place, Script
 
 _SCHEMA_VERSION = 2
 

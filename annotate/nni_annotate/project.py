@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 from nni_annotate.api_calls import asks_for_parameters
 from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.domains import Domain, identity
-from nni_annotate.errors import SpaceError
 from nni_annotate.lookalikes import look_alikes, may_report
 from nni_annotate.sources import (
     MANIFEST,
@@ -27,6 +25,7 @@ from nni_annotate.sources import (
 )
 from nni_annotate.space import Parameters, SearchSpace
 from nni_annotate.texts import texts_of
+from nni_annotate.tree import SEARCH_SPACE, CompiledTree, Place, Script, read_search_space, shown
 from nni_annotate.trial_api import is_compiled
 
 if TYPE_CHECKING:
@@ -34,68 +33,7 @@ if TYPE_CHECKING:
     from nni_annotate.lints import Unread
     from nni_annotate.module import Parameter
 
-SEARCH_SPACE = "search_space.json"
 _FINAL = b"report_final_result"
-
-
-@dataclass(frozen=True)
-class Script:
-    """An annotated file, relative to the root, and whether it ends in a main guard."""
-
-    path: str
-    has_main_guard: bool
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a parameter comes from; `cell` is 0 but in notebooks.
-
-    `is_written` where the source holds the parameter's value, so that another can be put there.
-    """
-
-    file: str
-    line: int
-    column: int
-    cell: int
-    is_written: bool
-
-
-@dataclass(frozen=True)
-class CompiledTree:
-    """What a source compiles to.
-
-    `compiled` holds the new bytes of every annotated file, by its path in the output, `origins`
-    the path of each in the source; `carried` are all other files and links, `folders` the
-    folders, relative to `root`; `defaults` are the values that the code itself holds, as far as its
-    text tells them. `notes` are the warnings with paths relative to the root.
-    """
-
-    listing: Listing
-    source: Path
-    space: SearchSpace
-    defaults: Parameters
-    places: dict[str, tuple[Place, ...]]
-    scripts: tuple[Script, ...]
-    compiled: dict[str, bytes]
-    origins: dict[str, str]
-    carried: tuple[str, ...]
-    folders: tuple[str, ...]
-    notes: tuple[Diagnostic, ...]
-
-    @property
-    def root(self) -> Path:
-        """The folder that the paths are relative to."""
-        return self.listing.root
-
-    @property
-    def is_one_file(self) -> bool:
-        """Whether the source is a lone file."""
-        return self.listing.is_one_file
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        """The warnings, files called as the user calls them."""
-        return shown(self.notes, self.source, lone=self.is_one_file)
 
 
 def compile_tree(
@@ -124,16 +62,6 @@ def kind_of(listing: Listing, path: str, content: bytes, *, as_script: bool = Fa
         is_notebook=path.endswith(NOTEBOOK),
         has_calls=may_hold_calls(content, path) and not has_own_nni(listing, path),
         as_script=as_script,
-    )
-
-
-def shown(diagnostics: Iterable[Diagnostic], source: Path, *, lone: bool) -> tuple[Diagnostic, ...]:
-    """Diagnostics with the paths that a user knows: from the current folder, as SRC was named."""
-    return tuple(
-        sorted(
-            replace(found, path=str(source if lone or not found.path else source / found.path))
-            for found in diagnostics
-        )
     )
 
 
@@ -306,17 +234,6 @@ class _Work:
             message = "this link leaves the source, so the annotations behind it are not compiled"
             note = Diagnostic(path, code="NNI512", message=message, is_error=False)
             self.diagnostics.append(note)
-
-
-def read_search_space(folder: Path) -> SearchSpace | None:
-    """The search space at a folder's root; None where there is none. Raises ProjectError."""
-    path = folder / SEARCH_SPACE
-    try:
-        return SearchSpace.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError, SpaceError) as error:
-        raise ProjectError(f"{path}: {error}") from None
 
 
 def _place_of(path: str, cell: int, line: int) -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.domains import Value, identity
 from nni_annotate.output import write_source
-from nni_annotate.project import CompiledTree, compile_tree, kind_of, shown
+from nni_annotate.project import compile_tree, kind_of
 from nni_annotate.sources import STAGING, ProjectError
 from nni_annotate.space import Parameters, by_key
+from nni_annotate.tree import CompiledTree, shown
 
 
 @dataclass(frozen=True)

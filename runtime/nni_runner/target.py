@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nni_annotate.diagnostics import Diagnostic
-from nni_annotate.output import place_tree, read_manifest
-from nni_annotate.project import (
-    SEARCH_SPACE,
-    CompiledTree,
-    Script,
-    compile_tree,
-    read_search_space,
-)
+from nni_annotate.manifest import read_manifest
+from nni_annotate.placing import place_tree
+from nni_annotate.project import compile_tree
 from nni_annotate.sources import ProjectError
 from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.tree import SEARCH_SPACE, CompiledTree, Script, read_search_space
 from nni_runner.errors import RunnerError, UsageError
 
 _IMPORTS_NNI = re.compile(rb"^\s*(?:import|from)\s+nni\b", re.MULTILINE)

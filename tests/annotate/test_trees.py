@@ -12,7 +12,8 @@ import pytest
 
 from conftest import run
 from nni_annotate.data import LARGEST_COPY, MOST_FILES
-from nni_annotate.output import place_tree, write_tree
+from nni_annotate.output import write_tree
+from nni_annotate.placing import place_tree
 from nni_annotate.project import compile_tree
 from nni_annotate.sources import MANIFEST, ProjectError
 
