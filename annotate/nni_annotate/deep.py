@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from nni_annotate.entry import AT_WORK
-
+AT_WORK = "nni-annotate at work"  # the name of the thread, which nobody can stop
 _Result = TypeVar("_Result")
 # Reserved, not used: only the pages that are touched cost memory. Smaller where the system says no.
 _STACK_BYTES = (1 << 30, 1 << 28, 1 << 26)

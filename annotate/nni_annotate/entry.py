@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-AT_WORK = "nni-annotate at work"  # the name of a thread that may not be waited for
 _INTERRUPTED = 130
 
 
@@ -44,6 +43,8 @@ def _leave(code: int) -> None:
     """Ends the process at once where a thread is at work that can't be stopped otherwise."""
     import os
     import threading
+
+    from nni_annotate.deep import AT_WORK
 
     if any(thread.name == AT_WORK for thread in threading.enumerate()):
         os._exit(code)
