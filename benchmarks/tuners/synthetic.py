@@ -1,8 +1,8 @@
 """Synthetic problems whose optimum is known, half of them held out.
 
 The halves share no function, nor a rotated or stretched sister of one. To choose constants on are
-BBOB's f1, f2, f8, f9, f10, f12, f17, f18, f19, f20, f23 and NK landscapes; held out are its f3,
-f6, f7, f11, f13, f14, f15, f16, f21, f24 and Potts glasses.
+BBOB's f1, f2, f8, f9, f10, f12, f17, f18, f19, f20 and NK landscapes; held out are its f3, f6, f7,
+f11, f13, f14, f15, f16, f21, f24 and Potts glasses.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ import pytest
 
 from bbob import FUNCTIONS, bbob
 
-# f(4 cos(1), ..., 4 cos(d)) - f_opt for each of these, computed
-# with COCO's Python module cocoex 2.8.2.
+# f(4 cos(1), ..., 4 cos(d)) - f_opt, computed with COCO's Python module cocoex 2.8.2.
 CASES = [(2, 1), (5, 3), (20, 2)]  # dimensions, instance
 COCO = {
     1: (3.89987375, 68.7750266, 238.108576),
