@@ -1,0 +1,109 @@
+"""Problems out of real models: what fits of scikit-learn's cost, tabulated by tabulate.py.
+
+Between the levels that were tried the loss is interpolated along every numeric axis, in the
+logarithm where the domain is logarithmic. Such an interpolation is least at a level, so the least
+loss in a table is the least there is.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from grids import GRIDS, Axis, Grid
+from problem import Problem
+
+from nni_annotate.domains import Choice, LogUniform, QLogUniform, Value, identity
+from nni_annotate.space import Parameters
+
+FILE = Path(__file__).with_name("surfaces.npz")
+
+Losses = npt.NDArray[np.float64]
+Place = Callable[[Value], tuple[int, float]]  # the level at or below, and how far on to the next
+
+
+class Surface:
+    """The interpolated loss of one table."""
+
+    def __init__(self, axes: tuple[Axis, ...], table: Losses) -> None:
+        assert table.shape == tuple(len(axis.levels) for axis in axes)
+        self.best = float(table.min())
+        # Choices first: a level each, with the numeric axes' table behind it.
+        order = sorted(range(len(axes)), key=lambda i: not isinstance(axes[i].domain, Choice))
+        self._table = np.ascontiguousarray(table.transpose(order))
+        self._places = [(axes[i].key, _place(axes[i])) for i in order]
+
+    def __call__(self, values: Mapping[str, Value]) -> float:
+        """The loss at these values; there may be others among them, which are not looked at."""
+        corner: list[slice] = []
+        fractions: list[float] = []
+        for key, place in self._places:
+            level, fraction = place(values[key])
+            corner.append(slice(level, level + 1 + (fraction > 0)))
+            fractions.append(fraction)
+        block = self._table[tuple(corner)]
+        for fraction in fractions:
+            block = block[0] + fraction * (block[1] - block[0]) if fraction > 0 else block[0]
+        return float(block)
+
+
+def _place(axis: Axis) -> Place:
+    """Where a value lies among the levels of an axis."""
+    if isinstance(axis.domain, Choice):
+        options = {identity(level): place for place, level in enumerate(axis.levels)}
+        return lambda value: (options[identity(value)], 0.0)
+    scale = math.log if isinstance(axis.domain, (LogUniform, QLogUniform)) else float
+    levels = [scale(level) for level in axis.levels]
+
+    def place(value: Value) -> tuple[int, float]:
+        at = scale(value)
+        last = len(levels) - 1
+        below = min(max(bisect_right(levels, at) - 1, 0), last)
+        if below == last:
+            return below, 0.0
+        fraction = (at - levels[below]) / (levels[below + 1] - levels[below])
+        return below, max(fraction, 0.0)
+
+    return place
+
+
+def problem(grid: Grid, tables: Mapping[str, Losses]) -> Problem:
+    """The problem of a grid, whose tables are given by the name of the branch."""
+    surfaces = {branch: Surface(axes, tables[branch]) for branch, axes in grid.tables().items()}
+
+    def value(parameters: Parameters) -> float:
+        if not grid.choice:
+            return surfaces[""](parameters)
+        branch = parameters[grid.choice]
+        return surfaces[branch["_name"]]({**parameters, **branch})
+
+    return Problem(
+        name=grid.name,
+        family=grid.family,
+        space=grid.space(),
+        value=value,
+        best=min(surface.best for surface in surfaces.values()),
+        held_out=grid.held_out,
+    )
+
+
+def read_tables(file: Path = FILE) -> dict[str, dict[str, Losses]]:
+    """The tables in the file, by the names of grid and branch."""
+    tables: dict[str, dict[str, Losses]] = {}
+    with np.load(file) as stored:
+        for key, table in stored.items():
+            name, branch = key.split("/")
+            tables.setdefault(name, {})[branch] = table.astype(np.float64)
+    return tables
+
+
+def _problems() -> list[Problem]:
+    tables = read_tables()
+    return [problem(grid, tables[grid.name]) for grid in GRIDS]
+
+
+SURFACES: list[Problem] = _problems()
