@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from datasets import Array, Split
+from samples import Array, Split
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     AdaBoostRegressor,

@@ -15,12 +15,15 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from datasets import DATASETS, Split
 from fits import FITS, Settings
 from grids import GRIDS, Axis, Grid
+from samples import DATASETS, Split
+
+from nni_annotate.domains import Value
 
 FILE = Path(__file__).with_name("surfaces.npz")
 TOLERANCE = 1e-4  # between two machines' arithmetic
@@ -32,12 +35,14 @@ Table = npt.NDArray[np.float32]
 
 def cells(axes: tuple[Axis, ...]) -> Iterator[tuple[Index, Settings]]:
     """What one fit each fills: its place in the table, and its settings."""
-    places = [[slice(None)] if axis.path else range(len(axis.levels)) for axis in axes]
-    for index in itertools.product(*places):
-        yield (
-            index,
-            {axis.key: axis.levels[place] for axis, place in zip(axes, index, strict=True)},
-        )
+    for cell in itertools.product(*map(_tried, axes)):
+        settings = {axis.key: level for axis, (_, level) in zip(axes, cell, strict=True)}
+        yield tuple(place for place, _ in cell), settings
+
+
+def _tried(axis: Axis) -> list[tuple[int | slice, Value]]:
+    """The places and levels that a fit each is for; on a path it is for all of them at once."""
+    return [(slice(None), axis.levels)] if axis.path else list(enumerate(axis.levels))
 
 
 def losses(grid: Grid, branch: str, split: Split, settings: Settings) -> list[float]:
@@ -95,7 +100,7 @@ def read() -> dict[str, dict[str, Table]]:
 
 def write(tables: dict[str, dict[str, Table]]) -> None:
     """The file, in the order of the grids."""
-    arrays = {
+    arrays: dict[str, Any] = {  # or mypy takes them for allow_pickle
         f"{grid.name}/{branch}": table
         for grid in GRIDS
         for branch, table in tables.get(grid.name, {}).items()
@@ -109,7 +114,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare a few cells with the file")
     arguments = parser.parse_args()
     tables = read()
-    wrong = []
+    wrong: list[str] = []
     for grid in GRIDS:
         if arguments.names and grid.name not in arguments.names:
             continue
