@@ -1,4 +1,4 @@
-"""The hyperparameters whose loss is tabulated: their domains and the levels that were tried."""
+"""The models whose loss is tabulated, and the grids of their hyperparameters."""
 
 from __future__ import annotations
 
@@ -6,33 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import numpy as np
+from axes import Axis, floats, ints, log_ints, logs, options, steps
 
-from nni_annotate.domains import (
-    Branch,
-    Choice,
-    LogUniform,
-    Plain,
-    QLogUniform,
-    QUniform,
-    RandInt,
-    Uniform,
-    Value,
-)
+from nni_annotate.domains import Branch, Choice, Plain
 from nni_annotate.space import SearchSpace
 
-
-@dataclass(frozen=True)
-class Axis:
-    """A hyperparameter: its domain, and the levels out of it that were tried, in order.
-
-    On a path one fit gives the losses of all levels, as boosting does for its number of trees.
-    """
-
-    key: str
-    domain: Plain
-    levels: tuple[Value, ...]
-    path: bool = False
+NO_BRANCHES: Mapping[str, tuple[Axis, ...]] = MappingProxyType({"": ()})
 
 
 @dataclass(frozen=True)
@@ -47,7 +26,7 @@ class Grid:
     loss: str
     axes: tuple[Axis, ...]
     choice: str = ""
-    branches: Mapping[str, tuple[Axis, ...]] = field(default_factory=lambda: NO_BRANCHES)
+    branches: Mapping[str, tuple[Axis, ...]] = field(default=NO_BRANCHES)
     family: str = "surface"
     held_out: bool = False
 
@@ -65,39 +44,6 @@ class Grid:
             )
             domains[self.choice] = Choice(tuple(options))
         return SearchSpace(domains)
-
-
-NO_BRANCHES: Mapping[str, tuple[Axis, ...]] = MappingProxyType({"": ()})
-
-
-def floats(key: str, low: float, high: float, count: int) -> Axis:
-    """A uniform axis of so many equally distant levels."""
-    return Axis(key, Uniform(low, high), tuple(np.linspace(low, high, count).tolist()))
-
-
-def logs(key: str, low: float, high: float, count: int) -> Axis:
-    """A loguniform axis of so many levels, each the same factor above the last."""
-    return Axis(key, LogUniform(low, high), tuple(np.geomspace(low, high, count).tolist()))
-
-
-def steps(key: str, q: float, *levels: float) -> Axis:
-    """A quniform axis: multiples of q."""
-    return Axis(key, QUniform(levels[0], levels[-1], q), levels)
-
-
-def ints(key: str, *levels: int, path: bool = False) -> Axis:
-    """A randint axis, from the first level to the last."""
-    return Axis(key, RandInt(levels[0], levels[-1] + 1), levels, path)
-
-
-def log_ints(key: str, *levels: int, path: bool = False) -> Axis:
-    """A qloguniform axis of ints, from the first level to the last."""
-    return Axis(key, QLogUniform(levels[0], levels[-1], 1), levels, path)
-
-
-def options(key: str, *levels: Value) -> Axis:
-    """A choice."""
-    return Axis(key, Choice(levels), levels)
 
 
 GRIDS = [

@@ -1,8 +1,8 @@
 """Problems out of real models: what fits of scikit-learn's cost, tabulated by tabulate.py.
 
 Between the levels that were tried the loss is interpolated along every numeric axis, in the
-logarithm where the domain is logarithmic. Such an interpolation is least at a level, so the least
-loss in a table is the least there is.
+logarithm where the domain is logarithmic. Such an interpolation is least at a level, and every
+level lies in its domain, so the least loss in a table is the least there is.
 """
 
 from __future__ import annotations
@@ -10,32 +10,27 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from grids import GRIDS, Axis, Grid
+from axes import Axis
+from grids import GRIDS, Grid
 from problem import Problem
+from tables import Table, read_tables
 
 from nni_annotate.domains import Choice, LogUniform, QLogUniform, Value, identity
 from nni_annotate.space import Parameters
 
-FILE = Path(__file__).with_name("surfaces.npz")
-
-Losses = npt.NDArray[np.float64]
 Place = Callable[[Value], tuple[int, float]]  # the level at or below, and how far on to the next
 
 
 class Surface:
     """The interpolated loss of one table."""
 
-    def __init__(self, axes: tuple[Axis, ...], table: Losses) -> None:
+    def __init__(self, axes: tuple[Axis, ...], table: Table) -> None:
         assert table.shape == tuple(len(axis.levels) for axis in axes)
         self.best = float(table.min())
-        # Choices first: a level each, with the numeric axes' table behind it.
-        order = sorted(range(len(axes)), key=lambda i: not isinstance(axes[i].domain, Choice))
-        self._table = np.ascontiguousarray(table.transpose(order))
-        self._places = [(axes[i].key, _place(axes[i])) for i in order]
+        self._table = table.astype(np.float64)
+        self._places = [(axis.key, _place(axis)) for axis in axes]
 
     def __call__(self, values: Mapping[str, Value]) -> float:
         """The loss at these values; there may be others among them, which are not looked at."""
@@ -71,7 +66,7 @@ def _place(axis: Axis) -> Place:
     return place
 
 
-def problem(grid: Grid, tables: Mapping[str, Losses]) -> Problem:
+def problem(grid: Grid, tables: Mapping[str, Table]) -> Problem:
     """The problem of a grid, whose tables are given by the name of the branch."""
     surfaces = {branch: Surface(axes, tables[branch]) for branch, axes in grid.tables().items()}
 
@@ -91,19 +86,5 @@ def problem(grid: Grid, tables: Mapping[str, Losses]) -> Problem:
     )
 
 
-def read_tables(file: Path = FILE) -> dict[str, dict[str, Losses]]:
-    """The tables in the file, by the names of grid and branch."""
-    tables: dict[str, dict[str, Losses]] = {}
-    with np.load(file) as stored:
-        for key, table in stored.items():
-            name, branch = key.split("/")
-            tables.setdefault(name, {})[branch] = table.astype(np.float64)
-    return tables
-
-
-def _problems() -> list[Problem]:
-    tables = read_tables()
-    return [problem(grid, tables[grid.name]) for grid in GRIDS]
-
-
-SURFACES: list[Problem] = _problems()
+TABLES = read_tables()
+SURFACES: list[Problem] = [problem(grid, TABLES[grid.name]) for grid in GRIDS]

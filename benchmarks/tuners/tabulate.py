@@ -14,23 +14,20 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from axes import Axis
 from fits import FITS, Settings
-from grids import GRIDS, Axis, Grid
+from grids import GRIDS, Grid
 from samples import DATASETS, Split
+from tables import Table, read_tables, write_tables
 
 from nni_annotate.domains import Value
 
-FILE = Path(__file__).with_name("surfaces.npz")
 TOLERANCE = 1e-4  # between two machines' arithmetic
 CHECKED = 3  # cells of a table
 
 Index = tuple[int | slice, ...]
-Table = npt.NDArray[np.float32]
 
 
 def cells(axes: tuple[Axis, ...]) -> Iterator[tuple[Index, Settings]]:
@@ -87,33 +84,12 @@ def differences(grid: Grid, tables: dict[str, Table], count: int) -> Iterator[st
                 yield f"{grid.name}/{branch} {settings}: the table has {table}, a fit {found}"
 
 
-def read() -> dict[str, dict[str, Table]]:
-    """The tables in the file, by the names of grid and branch."""
-    tables: dict[str, dict[str, Table]] = {}
-    if FILE.exists():
-        with np.load(FILE) as stored:
-            for key, table in stored.items():
-                name, branch = key.split("/")
-                tables.setdefault(name, {})[branch] = table
-    return tables
-
-
-def write(tables: dict[str, dict[str, Table]]) -> None:
-    """The file, in the order of the grids."""
-    arrays: dict[str, Any] = {  # or mypy takes them for allow_pickle
-        f"{grid.name}/{branch}": table
-        for grid in GRIDS
-        for branch, table in tables.get(grid.name, {}).items()
-    }
-    np.savez_compressed(FILE, **arrays)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AS_IT_IS)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a grid; all if none is given")
     parser.add_argument("--check", action="store_true", help="compare a few cells with the file")
     arguments = parser.parse_args()
-    tables = read()
+    tables = read_tables()
     wrong: list[str] = []
     for grid in GRIDS:
         if arguments.names and grid.name not in arguments.names:
@@ -123,7 +99,7 @@ def main() -> int:
             wrong += differences(grid, tables[grid.name], CHECKED)
         else:
             tables[grid.name] = tabulate(grid)
-            write(tables)
+            write_tables({grid.name: tables[grid.name] for grid in GRIDS if grid.name in tables})
         print(f"{grid.name}: {time.perf_counter() - start:.1f} s", flush=True)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return bool(wrong)

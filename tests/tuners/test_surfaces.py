@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import surfaces
-from grids import GRIDS, Axis, Grid, floats, log_ints, options
+from axes import Axis, floats, log_ints, options
+from grids import GRIDS, Grid
 from problem import Problem
-from surfaces import SURFACES, Surface, read_tables
+from surfaces import SURFACES, TABLES, Surface
+from tables import FILE
 
 from nni_annotate.space import Parameters
 from nni_tuners.random_search import RandomTuner
 
 MEGABYTE = 1 << 20
-TABLES = read_tables()
 PAIRS = [
     pytest.param(grid, problem, id=grid.name) for grid, problem in zip(GRIDS, SURFACES, strict=True)
 ]
@@ -43,7 +43,7 @@ def some_cells(grid: Grid) -> Iterator[tuple[Parameters, float]]:
 
 
 def test_the_file_is_small() -> None:
-    assert surfaces.FILE.stat().st_size < MEGABYTE
+    assert FILE.stat().st_size < MEGABYTE
 
 
 def test_the_file_has_the_tables_of_the_grids_and_no_others() -> None:
@@ -92,7 +92,7 @@ def test_best_is_attained_and_never_undercut(grid: Grid, problem: Problem) -> No
 
 def test_between_levels_a_surface_is_linear_in_every_axis_or_its_logarithm() -> None:
     axes = (options("a", "x", True), log_ints("b", 1, 4, 16), floats("c", 0, 1, 2))
-    table = np.arange(12, dtype=float).reshape(2, 3, 2)
+    table = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
     surface = Surface(axes, table)
     assert surface({"a": "x", "b": 1, "c": 0.0}) == 0
     assert surface({"a": True, "b": 16, "c": 1.0}) == 11
@@ -102,7 +102,7 @@ def test_between_levels_a_surface_is_linear_in_every_axis_or_its_logarithm() -> 
 
 
 def test_choices_are_told_apart_by_type() -> None:
-    surface = Surface((options("a", 1, True, 1.5),), np.array([3.0, 4.0, 5.0]))
+    surface = Surface((options("a", 1, True, 1.5),), np.array([3, 4, 5], dtype=np.float32))
     assert [surface({"a": value}) for value in (1, True, 1.5)] == [3, 4, 5]
 
 
