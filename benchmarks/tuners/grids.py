@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from axes import Axis, floats, ints, log_ints, logs, options, steps
 
 from nni_annotate.domains import Branch, Choice, Plain
 from nni_annotate.space import SearchSpace
 
-NO_BRANCHES: Mapping[str, tuple[Axis, ...]] = MappingProxyType({"": ()})
-
 
 @dataclass(frozen=True)
 class Grid:
     """A model's hyperparameters on a data set.
 
-    The options of `choice`, if there is one, are `branches`: each has axes of its own.
+    The options of `choice`, if there is one, are `branches`: each has axes of its own. Where there
+    is none, all is one branch without a name.
     """
 
     name: str
@@ -26,7 +24,7 @@ class Grid:
     loss: str
     axes: tuple[Axis, ...]
     choice: str = ""
-    branches: Mapping[str, tuple[Axis, ...]] = field(default=NO_BRANCHES)
+    branches: Mapping[str, tuple[Axis, ...]] = field(default_factory=lambda: {"": ()})
     family: str = "surface"
     held_out: bool = False
 

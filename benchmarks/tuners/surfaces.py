@@ -11,7 +11,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 
-import numpy as np
 from axes import Axis
 from grids import GRIDS, Grid
 from problem import Problem
@@ -29,21 +28,27 @@ class Surface:
     def __init__(self, axes: tuple[Axis, ...], table: Table) -> None:
         assert table.shape == tuple(len(axis.levels) for axis in axes)
         self.best = float(table.min())
-        self._table = table.astype(np.float64)
-        self._places = [(axis.key, _place(axis)) for axis in axes]
+        self._losses: list[float] = table.ravel().tolist()  # numpy is slow at single numbers
+        strides = (math.prod(table.shape[i + 1 :]) for i in range(len(axes)))
+        self._axes = [
+            (axis.key, _place(axis), stride) for axis, stride in zip(axes, strides, strict=True)
+        ]
 
     def __call__(self, values: Mapping[str, Value]) -> float:
         """The loss at these values; there may be others among them, which are not looked at."""
-        corner: list[slice] = []
-        fractions: list[float] = []
-        for key, place in self._places:
+        lowest, corners, fractions = 0, [0], []
+        for key, place, stride in self._axes:
             level, fraction = place(values[key])
-            corner.append(slice(level, level + 1 + (fraction > 0)))
-            fractions.append(fraction)
-        block = self._table[tuple(corner)]
-        for fraction in fractions:
-            block = block[0] + fraction * (block[1] - block[0]) if fraction > 0 else block[0]
-        return float(block)
+            lowest += level * stride
+            if fraction > 0:
+                corners += [corner + stride for corner in corners]
+                fractions.append(fraction)
+        losses = [self._losses[lowest + corner] for corner in corners]
+        for fraction in reversed(fractions):
+            half = len(losses) // 2
+            pairs = zip(losses[:half], losses[half:], strict=True)
+            losses = [low + fraction * (high - low) for low, high in pairs]
+        return max(losses[0], self.best)  # the last bit may be rounded to below it
 
 
 def _place(axis: Axis) -> Place:
