@@ -111,3 +111,19 @@ def test_a_fit_gives_the_loss_of_the_table(name: str) -> None:
     tabulate = pytest.importorskip("tabulate", reason="needs scikit-learn")
     grid = next(grid for grid in GRIDS if grid.name == name)
     assert list(tabulate.differences(grid, TABLES[name], 3)) == []
+    shifted = {branch: table + np.float32(0.01) for branch, table in TABLES[name].items()}
+    cells = sum(min(3, table.size) for table in shifted.values())
+    assert len(list(tabulate.differences(grid, shifted, 3))) == cells
+
+
+@pytest.mark.parametrize(
+    ("loss", "worst"), [("error", 1), ("log_loss", 3 * np.log(2)), ("rmse", 3)]
+)
+def test_a_fit_that_failed_has_the_worst_loss(loss: str, worst: float) -> None:
+    samples = pytest.importorskip("samples", reason="needs scikit-learn")
+    y = np.array([0.0, 1.0])
+    split = samples.Split(np.zeros((2, 1)), y, np.zeros((2, 1)), y)
+    failed = np.full((2, 2) if loss == "log_loss" else 2, np.nan)
+    assert split.loss(loss, failed) == pytest.approx(worst)
+    right = np.eye(2) if loss == "log_loss" else y
+    assert split.loss(loss, right) == 0
