@@ -8,11 +8,27 @@ import sys
 import pytest
 
 import nni_tuners
-from nni_tuners import TUNERS, GridSearchTuner, RandomTuner, TPETuner, TunerError, find_tuner
+from nni_tuners import (
+    TUNERS,
+    GridSearchTuner,
+    QMCTuner,
+    RandomTuner,
+    TPETuner,
+    TunerError,
+    find_tuner,
+)
+
+NAMES = "TPE, Random, GridSearch, QMC"
 
 
 def test_the_names_are_those_of_nni() -> None:
-    assert {"TPE": TPETuner, "Random": RandomTuner, "GridSearch": GridSearchTuner} == TUNERS
+    """QMC apart, which NNI has not."""
+    assert {
+        "TPE": TPETuner,
+        "Random": RandomTuner,
+        "GridSearch": GridSearchTuner,
+        "QMC": QMCTuner,
+    } == TUNERS
 
 
 @pytest.mark.parametrize(
@@ -26,6 +42,7 @@ def test_the_names_are_those_of_nni() -> None:
         ("gridsearch", GridSearchTuner),
         ("grid_search", GridSearchTuner),
         ("Grid-Search", GridSearchTuner),
+        ("qmc", QMCTuner),
     ],
 )
 def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:
@@ -35,13 +52,10 @@ def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("TPEE", "expected a tuner out of TPE, Random, GridSearch; found TPEE; did you mean TPE?"),
-        (
-            "radnom",
-            "expected a tuner out of TPE, Random, GridSearch; found radnom; did you mean Random?",
-        ),
-        ("Hyperband", "expected a tuner out of TPE, Random, GridSearch; found Hyperband"),
-        ("", "expected a tuner out of TPE, Random, GridSearch; found "),
+        ("TPEE", f"expected a tuner out of {NAMES}; found TPEE; did you mean TPE?"),
+        ("radnom", f"expected a tuner out of {NAMES}; found radnom; did you mean Random?"),
+        ("Hyperband", f"expected a tuner out of {NAMES}; found Hyperband"),
+        ("", f"expected a tuner out of {NAMES}; found "),
     ],
 )
 def test_says_which_tuners_there_are(name: str, message: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nni_tuners.errors import NoMoreTrialError, TunerError
     from nni_tuners.grid_search import GridSearchTuner
+    from nni_tuners.qmc import QMCTuner
     from nni_tuners.random_search import RandomTuner
     from nni_tuners.registry import TUNERS, find_tuner
     from nni_tuners.tpe import TPETuner
@@ -17,6 +18,7 @@ __all__ = [
     "TUNERS",
     "GridSearchTuner",
     "NoMoreTrialError",
+    "QMCTuner",
     "RandomTuner",
     "TPETuner",
     "Tuner",
@@ -28,6 +30,7 @@ _HOMES = {
     "TUNERS": "registry",
     "GridSearchTuner": "grid_search",
     "NoMoreTrialError": "errors",
+    "QMCTuner": "qmc",
     "RandomTuner": "random_search",
     "TPETuner": "tpe",
     "Tuner": "tuner",

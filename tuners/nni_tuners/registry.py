@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from nni_tuners.errors import TunerError
 from nni_tuners.grid_search import GridSearchTuner
+from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
 from nni_tuners.tpe import TPETuner
 from nni_tuners.tuner import Tuner
@@ -14,6 +15,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "TPE": TPETuner,
     "Random": RandomTuner,
     "GridSearch": GridSearchTuner,
+    "QMC": QMCTuner,
 }
 ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
 
