@@ -10,6 +10,7 @@ import pytest
 import nni_tuners
 from nni_tuners import (
     TUNERS,
+    AnnealTuner,
     GridSearchTuner,
     QMCTuner,
     RandomTuner,
@@ -18,7 +19,7 @@ from nni_tuners import (
     find_tuner,
 )
 
-NAMES = "TPE, Random, GridSearch, QMC"
+NAMES = "TPE, Random, GridSearch, Anneal, QMC"
 
 
 def test_the_names_are_those_of_nni() -> None:
@@ -27,6 +28,7 @@ def test_the_names_are_those_of_nni() -> None:
         "TPE": TPETuner,
         "Random": RandomTuner,
         "GridSearch": GridSearchTuner,
+        "Anneal": AnnealTuner,
         "QMC": QMCTuner,
     } == TUNERS
 
@@ -42,6 +44,7 @@ def test_the_names_are_those_of_nni() -> None:
         ("gridsearch", GridSearchTuner),
         ("grid_search", GridSearchTuner),
         ("Grid-Search", GridSearchTuner),
+        ("anneal", AnnealTuner),
         ("qmc", QMCTuner),
     ],
 )

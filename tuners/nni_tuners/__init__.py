@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nni_tuners.anneal import AnnealTuner
     from nni_tuners.errors import NoMoreTrialError, TunerError
     from nni_tuners.grid_search import GridSearchTuner
     from nni_tuners.qmc import QMCTuner
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TUNERS",
+    "AnnealTuner",
     "GridSearchTuner",
     "NoMoreTrialError",
     "QMCTuner",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "TUNERS": "registry",
+    "AnnealTuner": "anneal",
     "GridSearchTuner": "grid_search",
     "NoMoreTrialError": "errors",
     "QMCTuner": "qmc",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from nni_tuners.anneal import AnnealTuner
 from nni_tuners.errors import TunerError
 from nni_tuners.grid_search import GridSearchTuner
 from nni_tuners.qmc import QMCTuner
@@ -15,6 +16,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "TPE": TPETuner,
     "Random": RandomTuner,
     "GridSearch": GridSearchTuner,
+    "Anneal": AnnealTuner,
     "QMC": QMCTuner,
 }
 ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
