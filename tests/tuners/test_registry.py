@@ -11,15 +11,17 @@ import nni_tuners
 from nni_tuners import (
     TUNERS,
     AnnealTuner,
+    EvolutionTuner,
     GridSearchTuner,
     QMCTuner,
     RandomTuner,
+    RegularizedEvolutionTuner,
     TPETuner,
     TunerError,
     find_tuner,
 )
 
-NAMES = "TPE, Random, GridSearch, Anneal, QMC"
+NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, QMC"
 
 
 def test_the_names_are_those_of_nni() -> None:
@@ -29,6 +31,8 @@ def test_the_names_are_those_of_nni() -> None:
         "Random": RandomTuner,
         "GridSearch": GridSearchTuner,
         "Anneal": AnnealTuner,
+        "Evolution": EvolutionTuner,
+        "RegularizedEvolution": RegularizedEvolutionTuner,
         "QMC": QMCTuner,
     } == TUNERS
 
@@ -45,6 +49,8 @@ def test_the_names_are_those_of_nni() -> None:
         ("grid_search", GridSearchTuner),
         ("Grid-Search", GridSearchTuner),
         ("anneal", AnnealTuner),
+        ("evolution", EvolutionTuner),
+        ("regularized_evolution", RegularizedEvolutionTuner),
         ("qmc", QMCTuner),
     ],
 )

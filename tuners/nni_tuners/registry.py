@@ -6,9 +6,11 @@ from difflib import get_close_matches
 
 from nni_tuners.anneal import AnnealTuner
 from nni_tuners.errors import TunerError
+from nni_tuners.evolution import EvolutionTuner
 from nni_tuners.grid_search import GridSearchTuner
 from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
+from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
 from nni_tuners.tpe import TPETuner
 from nni_tuners.tuner import Tuner
 
@@ -17,6 +19,8 @@ TUNERS: dict[str, type[Tuner]] = {
     "Random": RandomTuner,
     "GridSearch": GridSearchTuner,
     "Anneal": AnnealTuner,
+    "Evolution": EvolutionTuner,
+    "RegularizedEvolution": RegularizedEvolutionTuner,
     "QMC": QMCTuner,
 }
 ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
