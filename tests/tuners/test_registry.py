@@ -11,6 +11,7 @@ import nni_tuners
 from nni_tuners import (
     TUNERS,
     AnnealTuner,
+    CMAESTuner,
     EvolutionTuner,
     GridSearchTuner,
     QMCTuner,
@@ -21,11 +22,11 @@ from nni_tuners import (
     find_tuner,
 )
 
-NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, QMC"
+NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, QMC"
 
 
 def test_the_names_are_those_of_nni() -> None:
-    """QMC apart, which NNI has not."""
+    """CMA-ES and QMC apart, which NNI has not."""
     assert {
         "TPE": TPETuner,
         "Random": RandomTuner,
@@ -33,6 +34,7 @@ def test_the_names_are_those_of_nni() -> None:
         "Anneal": AnnealTuner,
         "Evolution": EvolutionTuner,
         "RegularizedEvolution": RegularizedEvolutionTuner,
+        "CMA-ES": CMAESTuner,
         "QMC": QMCTuner,
     } == TUNERS
 
@@ -51,6 +53,9 @@ def test_the_names_are_those_of_nni() -> None:
         ("anneal", AnnealTuner),
         ("evolution", EvolutionTuner),
         ("regularized_evolution", RegularizedEvolutionTuner),
+        ("cmaes", CMAESTuner),
+        ("CMA-ES", CMAESTuner),
+        ("cma_es", CMAESTuner),
         ("qmc", QMCTuner),
     ],
 )

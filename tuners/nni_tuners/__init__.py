@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nni_tuners.anneal import AnnealTuner
+    from nni_tuners.cma_es import CMAESTuner
     from nni_tuners.errors import NoMoreTrialError, TunerError
     from nni_tuners.evolution import EvolutionTuner
     from nni_tuners.grid_search import GridSearchTuner
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TUNERS",
     "AnnealTuner",
+    "CMAESTuner",
     "EvolutionTuner",
     "GridSearchTuner",
     "NoMoreTrialError",
@@ -35,6 +37,7 @@ __all__ = [
 _HOMES = {
     "TUNERS": "registry",
     "AnnealTuner": "anneal",
+    "CMAESTuner": "cma_es",
     "EvolutionTuner": "evolution",
     "GridSearchTuner": "grid_search",
     "NoMoreTrialError": "errors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from nni_tuners.anneal import AnnealTuner
+from nni_tuners.cma_es import CMAESTuner
 from nni_tuners.errors import TunerError
 from nni_tuners.evolution import EvolutionTuner
 from nni_tuners.grid_search import GridSearchTuner
@@ -21,6 +22,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "Anneal": AnnealTuner,
     "Evolution": EvolutionTuner,
     "RegularizedEvolution": RegularizedEvolutionTuner,
+    "CMA-ES": CMAESTuner,
     "QMC": QMCTuner,
 }
 ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
