@@ -11,6 +11,7 @@ import nni_tuners
 from nni_tuners import (
     TUNERS,
     AnnealTuner,
+    BatchTuner,
     CMAESTuner,
     EvolutionTuner,
     GridSearchTuner,
@@ -22,7 +23,7 @@ from nni_tuners import (
     find_tuner,
 )
 
-NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, QMC"
+NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner"
 
 
 def test_the_names_are_those_of_nni() -> None:
@@ -36,6 +37,7 @@ def test_the_names_are_those_of_nni() -> None:
         "RegularizedEvolution": RegularizedEvolutionTuner,
         "CMA-ES": CMAESTuner,
         "QMC": QMCTuner,
+        "BatchTuner": BatchTuner,
     } == TUNERS
 
 
@@ -57,6 +59,8 @@ def test_the_names_are_those_of_nni() -> None:
         ("CMA-ES", CMAESTuner),
         ("cma_es", CMAESTuner),
         ("qmc", QMCTuner),
+        ("Batch", BatchTuner),
+        ("batch_tuner", BatchTuner),
     ],
 )
 def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:

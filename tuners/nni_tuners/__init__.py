@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nni_tuners.anneal import AnnealTuner
+    from nni_tuners.batch import BatchTuner
     from nni_tuners.cma_es import CMAESTuner
     from nni_tuners.errors import NoMoreTrialError, TunerError
     from nni_tuners.evolution import EvolutionTuner
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TUNERS",
     "AnnealTuner",
+    "BatchTuner",
     "CMAESTuner",
     "EvolutionTuner",
     "GridSearchTuner",
@@ -37,6 +39,7 @@ __all__ = [
 _HOMES = {
     "TUNERS": "registry",
     "AnnealTuner": "anneal",
+    "BatchTuner": "batch",
     "CMAESTuner": "cma_es",
     "EvolutionTuner": "evolution",
     "GridSearchTuner": "grid_search",

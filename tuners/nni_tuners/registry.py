@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from nni_tuners.anneal import AnnealTuner
+from nni_tuners.batch import BatchTuner
 from nni_tuners.cma_es import CMAESTuner
 from nni_tuners.errors import TunerError
 from nni_tuners.evolution import EvolutionTuner
@@ -24,8 +25,9 @@ TUNERS: dict[str, type[Tuner]] = {
     "RegularizedEvolution": RegularizedEvolutionTuner,
     "CMA-ES": CMAESTuner,
     "QMC": QMCTuner,
+    "BatchTuner": BatchTuner,
 }
-ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
+ALIASES = {"grid": "GridSearch", "randomsearch": "Random", "batch": "BatchTuner"}
 
 
 def find_tuner(name: str) -> type[Tuner]:
