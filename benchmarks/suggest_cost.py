@@ -12,10 +12,11 @@ import numpy as np
 
 from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
 from nni_annotate.space import SearchSpace
-from nni_tuners import TUNERS, Tuner
+from nni_tuners import TUNERS, BatchTuner, Tuner
 
 OBSERVATIONS = (100, 1000)
 SUGGESTIONS = 50
+KINDS = {name: kind for name, kind in TUNERS.items() if kind is not BatchTuner}
 SPACES = {
     "10 uniform": SearchSpace({f"x{index}": Uniform(0, 1) for index in range(10)}),
     "10 mixed": SearchSpace(
@@ -29,13 +30,13 @@ SPACES = {
 
 def main() -> None:
     """Print a line for each space, number of observations and tuner."""
-    print(f"{'space':12} {'tuner':12} {'results':>8} {'ms':>8} {'x Random':>9}")
+    print(f"{'space':12} {'tuner':20} {'results':>8} {'ms':>8} {'x Random':>9}")
     for name, space in SPACES.items():
         for count in OBSERVATIONS:
-            costs = {tuner: milliseconds(kind, space, count) for tuner, kind in TUNERS.items()}
+            costs = {tuner: milliseconds(kind, space, count) for tuner, kind in KINDS.items()}
             for tuner, cost in costs.items():
                 ratio = cost / costs["Random"]
-                print(f"{name:12} {tuner:12} {count:8} {cost:8.3f} {ratio:9.1f}")
+                print(f"{name:12} {tuner:20} {count:8} {cost:8.3f} {ratio:9.1f}")
 
 
 def milliseconds(kind: type[Tuner], space: SearchSpace, count: int) -> float:

@@ -8,11 +8,37 @@ import sys
 import pytest
 
 import nni_tuners
-from nni_tuners import TUNERS, GridSearchTuner, RandomTuner, TPETuner, TunerError, find_tuner
+from nni_tuners import (
+    TUNERS,
+    AnnealTuner,
+    BatchTuner,
+    CMAESTuner,
+    EvolutionTuner,
+    GridSearchTuner,
+    QMCTuner,
+    RandomTuner,
+    RegularizedEvolutionTuner,
+    TPETuner,
+    TunerError,
+    find_tuner,
+)
+
+NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner"
 
 
 def test_the_names_are_those_of_nni() -> None:
-    assert {"TPE": TPETuner, "Random": RandomTuner, "GridSearch": GridSearchTuner} == TUNERS
+    """CMA-ES and QMC apart, which NNI has not."""
+    assert {
+        "TPE": TPETuner,
+        "Random": RandomTuner,
+        "GridSearch": GridSearchTuner,
+        "Anneal": AnnealTuner,
+        "Evolution": EvolutionTuner,
+        "RegularizedEvolution": RegularizedEvolutionTuner,
+        "CMA-ES": CMAESTuner,
+        "QMC": QMCTuner,
+        "BatchTuner": BatchTuner,
+    } == TUNERS
 
 
 @pytest.mark.parametrize(
@@ -26,6 +52,15 @@ def test_the_names_are_those_of_nni() -> None:
         ("gridsearch", GridSearchTuner),
         ("grid_search", GridSearchTuner),
         ("Grid-Search", GridSearchTuner),
+        ("anneal", AnnealTuner),
+        ("evolution", EvolutionTuner),
+        ("regularized_evolution", RegularizedEvolutionTuner),
+        ("cmaes", CMAESTuner),
+        ("CMA-ES", CMAESTuner),
+        ("cma_es", CMAESTuner),
+        ("qmc", QMCTuner),
+        ("Batch", BatchTuner),
+        ("batch_tuner", BatchTuner),
     ],
 )
 def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:
@@ -35,13 +70,10 @@ def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("TPEE", "expected a tuner out of TPE, Random, GridSearch; found TPEE; did you mean TPE?"),
-        (
-            "radnom",
-            "expected a tuner out of TPE, Random, GridSearch; found radnom; did you mean Random?",
-        ),
-        ("Hyperband", "expected a tuner out of TPE, Random, GridSearch; found Hyperband"),
-        ("", "expected a tuner out of TPE, Random, GridSearch; found "),
+        ("TPEE", f"expected a tuner out of {NAMES}; found TPEE; did you mean TPE?"),
+        ("radnom", f"expected a tuner out of {NAMES}; found radnom; did you mean Random?"),
+        ("Hyperband", f"expected a tuner out of {NAMES}; found Hyperband"),
+        ("", f"expected a tuner out of {NAMES}; found "),
     ],
 )
 def test_says_which_tuners_there_are(name: str, message: str) -> None:

@@ -4,75 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nni_annotate.domains import (
-    Branch,
-    Choice,
-    Layer,
-    LogUniform,
-    MutableLayer,
-    QUniform,
-    RandInt,
-    Uniform,
-)
+from nni_annotate.domains import Branch, Choice, Layer, MutableLayer, QUniform, RandInt, Uniform
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import RandomTuner, TPETuner, Tuner, TunerError
-from nni_tuners.tpe import improvement_weights, latin_hypercube
-
-Objective = Callable[[Parameters], float]
-
-
-def cube(columns: int) -> SearchSpace:
-    return SearchSpace({f"x{index}": Uniform(-5, 5) for index in range(columns)})
-
-
-def sphere(parameters: Parameters) -> float:
-    return math.fsum((value - 1.5) ** 2 for value in parameters.values())
-
-
-def rosenbrock(parameters: Parameters) -> float:
-    x = [0.4 * value for value in parameters.values()]
-    return math.fsum(100 * (b - a**2) ** 2 + (1 - a) ** 2 for a, b in pairwise(x))
-
-
-def training(parameters: Parameters) -> float:
-    best = {"sgd": -1.5, "adam": -3, "rmsprop": -3.3}
-    return float(
-        (math.log10(parameters["lr"]) - best[parameters["optimizer"]]) ** 2
-        + {"sgd": 0.4, "adam": 0, "rmsprop": 0.2}[parameters["optimizer"]]
-        + 0.1 * (parameters["layers"] - 5) ** 2
-        + 3 * (parameters["dropout"] - 0.3) ** 2
-    )
-
-
-TRAINING = SearchSpace(
-    {
-        "lr": LogUniform(1e-6, 1),
-        "optimizer": Choice(("sgd", "adam", "rmsprop")),
-        "layers": RandInt(1, 12),
-        "dropout": QUniform(0, 0.9, 0.1),
-    }
-)
-
-
-def best_of(tuner: Tuner, space: SearchSpace, objective: Objective, batch: int) -> float:
-    """The best value of 60 trials, `batch` of them at a time."""
-    tuner.update_search_space(space)
-    values = []
-    for first in range(0, 60, batch):
-        trials = range(first, first + batch)
-        many = tuner.generate_multiple_parameters(trials)
-        for trial, parameters in zip(trials, many, strict=True):
-            values.append(objective(parameters))
-            tuner.receive_trial_result(trial, parameters, values[-1])
-    return min(values)
+from nni_tuners import RandomTuner, TPETuner, TunerError
+from nni_tuners.tpe import improvement_weights
+from objectives import TRAINING, Objective, best_of, cube, rosenbrock, sphere, training
 
 
 @pytest.mark.parametrize("multivariate", [True, False])
@@ -107,14 +49,6 @@ def test_the_start_takes_one_value_out_of_every_tenth() -> None:
     many = tuner.generate_multiple_parameters(range(10))
     for key in cube(3):
         assert sorted(math.floor(found[key] + 5) for found in many) == list(range(10))
-
-
-@given(st.integers(1, 20), st.integers(0, 5), st.integers(0, 9))
-def test_a_latin_hypercube_has_one_point_in_every_cell(count: int, columns: int, seed: int) -> None:
-    points = latin_hypercube(np.random.default_rng(seed), count, columns)
-    assert points.shape == (count, columns)
-    cells = np.sort(np.floor(points * count), axis=0)
-    assert (cells == np.arange(count)[:, None]).all()
 
 
 def test_imported_results_stand_for_the_start() -> None:

@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from nni_tuners import columns, grid_search, quantiles
+from nni_tuners import columns, designs, grid_search, quantiles
 
 
 @pytest.mark.parametrize(
-    "module", [columns, grid_search, quantiles], ids=lambda module: module.__name__
+    "module", [columns, designs, grid_search, quantiles], ids=lambda module: module.__name__
 )
 def test_examples_hold(module: ModuleType) -> None:
     result = doctest.testmod(module)

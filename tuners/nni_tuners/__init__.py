@@ -6,18 +6,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nni_tuners.anneal import AnnealTuner
+    from nni_tuners.batch import BatchTuner
+    from nni_tuners.cma_es import CMAESTuner
     from nni_tuners.errors import NoMoreTrialError, TunerError
+    from nni_tuners.evolution import EvolutionTuner
     from nni_tuners.grid_search import GridSearchTuner
+    from nni_tuners.qmc import QMCTuner
     from nni_tuners.random_search import RandomTuner
     from nni_tuners.registry import TUNERS, find_tuner
+    from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
     from nni_tuners.tpe import TPETuner
     from nni_tuners.tuner import Tuner
 
 __all__ = [
     "TUNERS",
+    "AnnealTuner",
+    "BatchTuner",
+    "CMAESTuner",
+    "EvolutionTuner",
     "GridSearchTuner",
     "NoMoreTrialError",
+    "QMCTuner",
     "RandomTuner",
+    "RegularizedEvolutionTuner",
     "TPETuner",
     "Tuner",
     "TunerError",
@@ -26,9 +38,15 @@ __all__ = [
 
 _HOMES = {
     "TUNERS": "registry",
+    "AnnealTuner": "anneal",
+    "BatchTuner": "batch",
+    "CMAESTuner": "cma_es",
+    "EvolutionTuner": "evolution",
     "GridSearchTuner": "grid_search",
     "NoMoreTrialError": "errors",
+    "QMCTuner": "qmc",
     "RandomTuner": "random_search",
+    "RegularizedEvolutionTuner": "regularized_evolution",
     "TPETuner": "tpe",
     "Tuner": "tuner",
     "TunerError": "errors",

@@ -7,6 +7,7 @@ between 0 and 1. Options of a choice have no order: they are known by their inde
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -14,10 +15,12 @@ import numpy.typing as npt
 
 from nni_annotate.domains import Choice, Plain, Value, identity, label_of
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners.columns import columns_of
-from nni_tuners.quantiles import count_values, quantile_of, table_of, value_at
+from nni_tuners.columns import columns_of, combinations, count_combinations
+from nni_tuners.quantiles import count_values, numbers_of, quantile_of, table_of, value_at
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+
+MAX_LISTED = 4096  # rows of a space that are listed
 
 
 class Code:
@@ -26,7 +29,8 @@ class Code:
     A column holds the prior quantile of its value, and for a choice the index of its option;
     `options` says which is which: the number of options, 0 for all other domains; `branching`
     has the choices on which other columns depend. Columns of branches that are not chosen hold
-    the number that `neutral` has for them, so that equal parameters are equal rows.
+    the number that `neutral` has for them, so that equal parameters are equal rows. `size` is the
+    number of different rows, None where there is no end to them.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -36,6 +40,7 @@ class Code:
         self._labels = [_labels(domain) for domain in domains]
         self.options = np.array([len(labels) for labels in self._labels], dtype=np.intp)
         self.sizes = [count_values(domain) for domain in domains]
+        self.size = count_combinations(self.columns)
         self.neutral = np.array([_neutral(domain) for domain in domains], dtype=float)
         parents = {column.condition[0] for column in self.columns if column.condition}
         self.branching = np.array([index in parents for index in range(len(domains))], dtype=bool)
@@ -48,6 +53,27 @@ class Code:
             for column, domain in enumerate(domains)
             if (table := table_of(domain)) is not None
         }
+
+    @cached_property
+    def listed(self) -> Floats | None:
+        """Every row once, None where there are more than MAX_LISTED."""
+        if self.size is None or self.size > MAX_LISTED:
+            return None
+        axes = [
+            range(options) if options else numbers_of(column.domain)
+            for options, column in zip(self.options.tolist(), self.columns, strict=True)
+        ]
+        found = combinations(
+            [len(axis) for axis in axes], [column.condition for column in self.columns]
+        )
+        rows = [
+            [
+                neutral if index is None else axis[index]
+                for axis, index, neutral in zip(axes, indices, self.neutral, strict=True)
+            ]
+            for indices in found
+        ]
+        return np.array(rows, dtype=float)
 
     def encode(self, parameters: Mapping[str, Value]) -> Floats:
         """The row of canonical parameters."""
@@ -81,6 +107,10 @@ class Code:
         indices = np.minimum(np.floor(quantiles * self.options), np.maximum(self.options - 1, 0))
         return self.snap(np.where(self.options > 0, indices, quantiles))
 
+    def draw(self, rng: np.random.Generator, count: int) -> Floats:
+        """That many independent draws from the prior."""
+        return self.rows_at(rng.random((count, len(self.columns))))
+
     def snap(self, rows: Floats) -> Floats:
         """These rows with every number moved to the one that its value has.
 
@@ -90,6 +120,13 @@ class Code:
         for column, (edges, middles) in self._tables.items():
             snapped[:, column] = middles[np.searchsorted(edges, rows[:, column], side="right")]
         return snapped
+
+    def edges(self, column: int) -> Floats | None:
+        """The quantiles at which one value of that column ends and the next begins.
+
+        None for choices, continuous domains and those of more than MAX_TABLE values.
+        """
+        return self._tables[column][0] if column in self._tables else None
 
     def without_inactive(self, rows: Floats) -> Floats:
         """These rows with NaN for every number that has no part in their parameters."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nni_annotate.domains import Choice, LogNormal, Normal, Plain, QLogNormal, QNormal
+from nni_tuners.arguments import check_count
 from nni_tuners.columns import Condition, combinations
 from nni_tuners.encode import Floats
-from nni_tuners.errors import NoMoreTrialError, TunerError
-from nni_tuners.history import key_of
+from nni_tuners.errors import NoMoreTrialError
+from nni_tuners.novelty import novelty
 from nni_tuners.quantiles import count_values, numbers_of, quantile_of, value_at
 from nni_tuners.tuner import Tuner
 
@@ -35,9 +36,8 @@ class GridSearchTuner(Tuner):
         max_values: int = 100,
     ) -> None:
         super().__init__(optimize_mode=optimize_mode, seed=seed)
-        for name, number in {"points": points, "max_values": max_values}.items():
-            if not isinstance(number, int) or number < 1:
-                raise TunerError(f"{name}: expected an int from 1 on, found {number!r}")
+        check_count("points", points)
+        check_count("max_values", max_values)
         self.points = points
         self.max_values = max_values
         self._grid: Iterator[tuple[float | None, ...]] = iter(())
@@ -53,11 +53,10 @@ class GridSearchTuner(Tuner):
 
         Raises NoMoreTrialError where there is none.
         """
-        waiting = {key_of(row) for row in self.pending.values()}
+        is_untried = novelty(self)
         for numbers in self._grid:
             row = np.array(numbers, dtype=float)  # NaN in columns that are inactive
-            known = self.code.canonical(row)
-            if known not in self.history and key_of(known) not in waiting:
+            if is_untried(self.code.canonical(row)):
                 return row
         raise NoMoreTrialError("every combination of the grid has been tried")
 

@@ -14,6 +14,5 @@ class RandomTuner(Tuner):
 
     def suggest(self) -> Floats:
         """One draw from the prior."""
-        code = self.code
-        row: Floats = code.rows_at(self.rng.random((1, len(code.columns))))[0]
+        row: Floats = self.code.draw(self.rng, 1)[0]
         return row

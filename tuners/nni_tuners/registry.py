@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from nni_tuners.anneal import AnnealTuner
+from nni_tuners.batch import BatchTuner
+from nni_tuners.cma_es import CMAESTuner
 from nni_tuners.errors import TunerError
+from nni_tuners.evolution import EvolutionTuner
 from nni_tuners.grid_search import GridSearchTuner
+from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
+from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
 from nni_tuners.tpe import TPETuner
 from nni_tuners.tuner import Tuner
 
@@ -14,8 +20,14 @@ TUNERS: dict[str, type[Tuner]] = {
     "TPE": TPETuner,
     "Random": RandomTuner,
     "GridSearch": GridSearchTuner,
+    "Anneal": AnnealTuner,
+    "Evolution": EvolutionTuner,
+    "RegularizedEvolution": RegularizedEvolutionTuner,
+    "CMA-ES": CMAESTuner,
+    "QMC": QMCTuner,
+    "BatchTuner": BatchTuner,
 }
-ALIASES = {"grid": "GridSearch", "randomsearch": "Random"}
+ALIASES = {"grid": "GridSearch", "randomsearch": "Random", "batch": "BatchTuner"}
 
 
 def find_tuner(name: str) -> type[Tuner]:

@@ -6,29 +6,22 @@ drawn from l, of the largest l / g.
 Watanabe, Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles
 for Better Empirical Performance, arXiv 2304.11127, 2023, table 3: the linear split with beta 0.15
 (`gamma` here) and the weights by expected improvement.
-McKay, Beckman, Conover, A Comparison of Three Methods for Selecting Values of Input Variables,
-Technometrics 21, 1979: the Latin hypercube that it starts with.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from nni_tuners.columns import combinations, count_combinations
-from nni_tuners.encode import Floats
-from nni_tuners.errors import TunerError
-from nni_tuners.history import key_of
+from nni_tuners.arguments import check_count, check_share
+from nni_tuners.designs import latin_hypercube
+from nni_tuners.encode import MAX_LISTED, Floats
+from nni_tuners.novelty import untried
 from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
-from nni_tuners.quantiles import numbers_of
 from nni_tuners.tuner import Tuner
 
 MAX_GOOD = 25  # trials in the good group, as in hyperopt, the implementation by Bergstra
-MAX_LISTED = 4096  # combinations of a discrete space that are listed to find an untried one
-MAX_POOL = 256  # untried combinations looked at once candidates have all been tried
 
 
 class TPETuner(Tuner):
@@ -51,18 +44,15 @@ class TPETuner(Tuner):
         gamma: float = 0.15,
     ) -> None:
         super().__init__(optimize_mode=optimize_mode, seed=seed)
-        _check_positive("n_startup_jobs", n_startup_jobs)
-        _check_positive("n_ei_candidates", n_ei_candidates)
-        if not 0 < gamma < 1:
-            raise TunerError(f"gamma: expected a number between 0 and 1, found {gamma!r}")
+        check_count("n_startup_jobs", n_startup_jobs)
+        check_count("n_ei_candidates", n_ei_candidates)
+        check_share("gamma", gamma)
         self.multivariate = multivariate
         self.n_startup_jobs = n_startup_jobs
         self.n_ei_candidates = n_ei_candidates
         self.gamma = gamma
         self._design: list[Floats] = []  # what is left of the start
         self._floors = np.empty(0)
-        self._discrete = False
-        self._listed = np.empty((0, 0))
 
     def prepare(self) -> None:
         """Lay out the start in this search space."""
@@ -73,17 +63,13 @@ class TPETuner(Tuner):
         self._floors = np.array(
             [max(MIN_BANDWIDTH, 0.5 / min(size or math.inf, MAX_LISTED)) for size in code.sizes]
         )
-        count = count_combinations(code.columns)
-        self._discrete = count is not None
-        few = count is not None and count <= MAX_LISTED
-        self._listed = self._all_rows() if few else np.empty((0, len(code.columns)))
 
     def suggest(self) -> Floats:
         """The best candidate; in a discrete space an untried one while there are any."""
         losses = self.history.losses
         if len(losses) < self.n_startup_jobs or np.isnan(losses).all():
-            row = self._design.pop(0) if self._design else self._draw(1)[0]
-            return self._untried(row[None], lambda rows: np.zeros(len(rows)))
+            row = self._design.pop(0) if self._design else self.code.draw(self.rng, 1)[0]
+            return untried(self, row[None])
         good, others = self._densities()
         candidates = self.code.snap(good.sample(self.rng, self.n_ei_candidates))
 
@@ -92,7 +78,7 @@ class TPETuner(Tuner):
             return good.log_density(rows) - others.log_density(rows)
 
         order = np.argsort(-score(candidates), kind="stable")
-        return self._untried(candidates[order], score)
+        return untried(self, candidates[order], score)
 
     def _densities(self) -> tuple[ParzenEstimator, ParzenEstimator]:
         """l and g: failed and pending trials belong to the others."""
@@ -120,48 +106,6 @@ class TPETuner(Tuner):
             multivariate=self.multivariate,
         )
 
-    def _draw(self, count: int) -> Floats:
-        return self.code.rows_at(self.rng.random((count, len(self.code.columns))))
-
-    def _untried(self, candidates: Floats, score: Callable[[Floats], Floats]) -> Floats:
-        """The first candidate that is untried, else the best untried row that is found."""
-        first: Floats = candidates[0]
-        if not self._discrete and not self.code.branching.any():
-            return first  # hardly any row comes twice
-        waiting = {key_of(row) for row in self.pending.values()}
-
-        def is_untried(row: Floats) -> bool:
-            return row not in self.history and key_of(row) not in waiting
-
-        for row in map(self.code.canonical, candidates):
-            if is_untried(row):
-                return row
-        if len(self._listed):
-            rows = self.rng.permutation(self._listed)
-        else:
-            rows = np.array([self.code.canonical(row) for row in self._draw(MAX_POOL)])
-        pool = np.array(list(itertools.islice(filter(is_untried, rows), MAX_POOL)))
-        best: Floats = pool[np.argmax(score(pool))] if len(pool) else first
-        return best
-
-    def _all_rows(self) -> Floats:
-        code = self.code
-        axes = [
-            range(options) if options else numbers_of(column.domain)
-            for options, column in zip(code.options.tolist(), code.columns, strict=True)
-        ]
-        found = combinations(
-            [len(axis) for axis in axes], [column.condition for column in code.columns]
-        )
-        rows = [
-            [
-                neutral if index is None else axis[index]
-                for axis, index, neutral in zip(axes, indices, code.neutral, strict=True)
-            ]
-            for indices in found
-        ]
-        return np.array(rows, dtype=float)
-
 
 def improvement_weights(losses: Floats, split: float) -> Floats:
     """Weights of good trials by how far they are below the split, and the prior's: their mean.
@@ -177,15 +121,3 @@ def improvement_weights(losses: Floats, split: float) -> Floats:
     gains = np.maximum(np.append(gains, gains.mean()), 1e-12)  # their logarithms are taken
     weights: Floats = gains / gains.sum()
     return weights
-
-
-def latin_hypercube(rng: np.random.Generator, count: int, columns: int) -> Floats:
-    """`count` points of [0, 1]^columns; in every column one in each of `count` equal cells."""
-    cells = np.tile(np.arange(count)[:, None], (1, columns))
-    points: Floats = (rng.permuted(cells, axis=0) + rng.random((count, columns))) / count
-    return points
-
-
-def _check_positive(name: str, number: int) -> None:
-    if not isinstance(number, int) or number < 1:
-        raise TunerError(f"{name}: expected an int from 1 on, found {number!r}")

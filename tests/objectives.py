@@ -1,0 +1,61 @@
+"""What tuners are tried on: spaces, functions of their parameters, how far they get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
+from nni_annotate.space import Parameters, SearchSpace
+from nni_tuners import Tuner
+
+Objective = Callable[[Parameters], float]
+
+
+def cube(columns: int) -> SearchSpace:
+    return SearchSpace({f"x{index}": Uniform(-5, 5) for index in range(columns)})
+
+
+def sphere(parameters: Parameters) -> float:
+    return math.fsum((value - 1.5) ** 2 for value in parameters.values())
+
+
+def rosenbrock(parameters: Parameters) -> float:
+    x = [0.4 * value for value in parameters.values()]
+    return math.fsum(100 * (b - a**2) ** 2 + (1 - a) ** 2 for a, b in pairwise(x))
+
+
+def training(parameters: Parameters) -> float:
+    best = {"sgd": -1.5, "adam": -3, "rmsprop": -3.3}
+    return float(
+        (math.log10(parameters["lr"]) - best[parameters["optimizer"]]) ** 2
+        + {"sgd": 0.4, "adam": 0, "rmsprop": 0.2}[parameters["optimizer"]]
+        + 0.1 * (parameters["layers"] - 5) ** 2
+        + 3 * (parameters["dropout"] - 0.3) ** 2
+    )
+
+
+TRAINING = SearchSpace(
+    {
+        "lr": LogUniform(1e-6, 1),
+        "optimizer": Choice(("sgd", "adam", "rmsprop")),
+        "layers": RandInt(1, 12),
+        "dropout": QUniform(0, 0.9, 0.1),
+    }
+)
+
+
+def best_of(
+    tuner: Tuner, space: SearchSpace, objective: Objective, batch: int, trials: int = 60
+) -> float:
+    """The best value of these trials, `batch` of them at a time."""
+    tuner.update_search_space(space)
+    values = []
+    for first in range(0, trials, batch):
+        several = range(first, first + batch)
+        many = tuner.generate_multiple_parameters(several)
+        for trial, parameters in zip(several, many, strict=True):
+            values.append(objective(parameters))
+            tuner.receive_trial_result(trial, parameters, values[-1])
+    return min(values)

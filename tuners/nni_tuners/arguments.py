@@ -1,0 +1,18 @@
+"""Checks of the arguments that tuners are made with."""
+
+from __future__ import annotations
+
+from nni_annotate.domains import show
+from nni_tuners.errors import TunerError
+
+
+def check_count(name: str, number: int, least: int = 1) -> None:
+    """Raises TunerError unless it is an int from the least one on."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        raise TunerError(f"{name}: expected an int from {least} on, found {show(number)}")
+
+
+def check_share(name: str, number: float) -> None:
+    """Raises TunerError unless it lies between 0 and 1, both excluded."""
+    if not isinstance(number, int | float) or not 0 < number < 1:
+        raise TunerError(f"{name}: expected a number between 0 and 1, found {show(number)}")

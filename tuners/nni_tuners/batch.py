@@ -1,0 +1,44 @@
+"""Batch: parameter sets that somebody wrote down, each run once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nni_annotate.domains import Choice
+from nni_tuners.encode import Floats
+from nni_tuners.errors import NoMoreTrialError, TunerError
+from nni_tuners.novelty import novelty
+from nni_tuners.tuner import Tuner
+
+
+class BatchTuner(Tuner):
+    """Runs the options of a single choice in their order, NNI's `combine_params`, and stops.
+
+    What has been tried otherwise is not tried again.
+    """
+
+    def prepare(self) -> None:
+        """Raises TunerError unless the search space is one choice whose options are values."""
+        domains = list(self.code.space.values())
+        if len(domains) != 1:
+            raise TunerError(f"{_EXPECTED}; found {len(domains)} parameters")
+        [(key, domain)] = self.code.space.items()
+        if not isinstance(domain, Choice):
+            raise TunerError(f"{key}: {_EXPECTED}; found {domain.type}")
+        if len(self.code.columns) > 1:
+            raise TunerError(f"{key}: {_EXPECTED}; found an option with a search space of its own")
+
+    def suggest(self) -> Floats:
+        """The first option that is untried.
+
+        Raises NoMoreTrialError where there is none.
+        """
+        is_untried = novelty(self)
+        for option in range(self.code.options[0]):
+            row = np.array([option], dtype=float)
+            if is_untried(row):
+                return row
+        raise NoMoreTrialError("every option has been tried")
+
+
+_EXPECTED = "BatchTuner takes one choice, whose options are sets of parameters"
