@@ -64,7 +64,8 @@ class Finder:
     layered: list[Layered] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     literals: list[cst.CSTNode] = field(default_factory=list)  # every annotation, good or bad
-    only: set[int] = field(default_factory=set)  # ids of those that are all their block holds
+    # ids of those that stand for all that are taken out of a block that would be left empty
+    only: set[int] = field(default_factory=set)
     seen: int = 0  # how often MARK occurs in the literals
 
     def __post_init__(self) -> None:
@@ -93,7 +94,8 @@ class Finder:
 
     def _alone(self, literals: Sequence[cst.CSTNode]) -> None:
         """Annotations are all that a block holds: comments would leave it empty to Python."""
-        self.only.add(id(literals[0]))
+        stay = {id(item.node) for item in self.layered}
+        self.only.update([id(node) for node in literals if id(node) not in stay][:1])
         if all(isinstance(n, cst.SimpleString) and n.value in self.comments for n in literals):
             message = (
                 "Python wants a statement in this block, and a comment is none; write the "

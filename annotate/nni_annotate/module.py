@@ -160,10 +160,17 @@ class Module:
     def written(self, values: Parameters, *, strip: bool = False, keep_lines: bool = False) -> str:
         """The source with these values in the annotated statements, or without annotations too.
 
+        Layers stay: the source holds no other code that does what they do.
+
         With `keep_lines` a value takes as many lines as the one whose place it takes.
         """
         writing = self._writing(values, keep_lines=keep_lines)
-        places = [(self._spans[n], id(n) in self.found.only) for n in self.found.literals]
+        stay = {item.node for item in self.found.layered}  # they are code that nothing else holds
+        places = [
+            (self._spans[node], id(node) in self.found.only)
+            for node in self.found.literals
+            if node not in stay
+        ]
         edits = [*writing, *(stripping(self.source, places) if strip else ())]
         return spliced(self.source.text, edits)
 

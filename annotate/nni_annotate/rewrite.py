@@ -48,7 +48,8 @@ def rewrite_tree(
         new = write_module(content, kind, parameters, strip=strip)
         if new != content:
             files[path] = content, new
-    warnings = shown(_unwritten(parameters, tree), source, lone=tree.is_one_file)
+    unwritten = _unwritten(parameters, tree, strip=strip)
+    warnings = shown(unwritten, source, lone=tree.is_one_file)
     return RewrittenTree(tree, files, warnings)
 
 
@@ -149,8 +150,9 @@ def _checked(values: Mapping[str, Value], tree: CompiledTree) -> Parameters:
     return tree.space.canonical(others)
 
 
-def _unwritten(parameters: Parameters, tree: CompiledTree) -> list[Diagnostic]:
-    """Warnings of values that have no place in the source."""
+def _unwritten(parameters: Parameters, tree: CompiledTree, *, strip: bool) -> list[Diagnostic]:
+    """Warnings of values that have no place in the source, and of what can't be taken out of it."""
+    problem = "stays in the source" if strip else "can't be written into the source"
     return [
         Diagnostic(
             place.file,
@@ -158,10 +160,10 @@ def _unwritten(parameters: Parameters, tree: CompiledTree) -> list[Diagnostic]:
             place.line,
             place.column,
             "NNI514",
-            f"the value of {key} can't be written into the source: its code chooses by itself",
+            f"{key} {problem}: no value stands there, its code chooses by itself",
             is_error=False,
         )
-        for key in parameters
+        for key in (tree.places if strip else parameters)
         for place in tree.places[key]
         if not place.is_written
     ]

@@ -140,6 +140,38 @@ def test_strip_takes_annotations_out(tmp_path: Path) -> None:
     )
 
 
+LAYERS = "@nni.mutable_layers({layer_choice: [f(), g()], layer_output: y})"
+
+
+def test_strip_leaves_what_chooses_by_itself(tmp_path: Path) -> None:
+    """NNI514: without layers, or calls in code, the program would lack what they give."""
+    source = (
+        "import nni\ndef f(i): return nni.choice(1, 2, name='k')\ndef g(i): return 3\n"
+        f"# {LAYERS}\nprint(y)\n"
+        f'def h():\n    "@nni.report_final_result(1)"\n    # {LAYERS}\n'
+        f'if 0:\n    # {LAYERS}\n    "@nni.report_final_result(1)"\n'
+    )
+    (tmp_path / "a.py").write_text(source)
+    (tmp_path / "best.json").write_text("{}")
+    bare = source.replace('"@nni.report_final_result(1)"', "pass")
+    for words in (["--strip"], ["--strip", "--apply", "best.json"]):
+        done = run("nni-annotate", "a.py", *words, "-o", "bare", cwd=tmp_path)
+        assert done.returncode == 0
+        assert (tmp_path / "bare" / "a.py").read_text() == bare
+        assert re.findall(r"a.py:(\d+):\d+: warning\[NNI514\]: (\S+) stays", done.stderr) == [
+            ("2", "a/k/choice"), ("4", "a/mutable_block_4"), ("8", "a/mutable_block_8"),
+            ("10", "a/mutable_block_10"),
+        ]  # fmt: skip
+        shutil.rmtree(tmp_path / "bare")
+    (tmp_path / "a.py").write_text(bare)
+    assert run("nni-annotate", "a.py", "-o", "out", cwd=tmp_path).returncode == 0
+    done = subprocess.run(
+        [sys.executable, tmp_path / "out" / "a.py"],
+        env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 def test_strip_keeps_blocks_and_semicolons(tmp_path: Path) -> None:
     """A block that held nothing else gets a pass."""
     (tmp_path / "a.py").write_text(
