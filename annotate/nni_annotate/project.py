@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from nni_annotate.api_calls import asks_for_parameters
+from nni_annotate.api_calls import asks_for_parameters, misspelt_calls
 from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.domains import Domain, identity
 from nni_annotate.lookalikes import look_alikes, may_report
@@ -106,6 +106,7 @@ class _Work:
         self.diagnostics.extend(look_alikes(texts, path))
         if not has_own_nni(self.listing, path):
             self.asks.extend(asks_for_parameters(texts, path))
+            self.diagnostics.extend(misspelt_calls(texts, path))
         if is_compiled(content) and not path.endswith(NOTEBOOK):
             message = "this file is compiled already; compile the source that it was made from"
             self.diagnostics.append(Diagnostic(path, code="NNI404", message=message))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+import nni
 from conftest import FIXTURES, ROOT
+from nni_annotate.api_calls import API
 from nni_annotate.codes import TITLES
 from nni_annotate.kinds import ABOUT_NEXT, ALONE
 from nni_annotate.rules import RULES
@@ -24,6 +26,11 @@ IN_OTHER_TESTS = {
 def test_the_kinds_are_those_of_the_rules() -> None:
     """Which names them where libcst isn't loaded."""
     assert {*ABOUT_NEXT, *ALONE} == set(RULES)
+
+
+def test_the_api_is_that_of_the_trials() -> None:
+    """Which the compiler names without importing it."""
+    assert sorted(API) == sorted(nni.__all__)
 
 
 def test_every_code_is_explained() -> None:
