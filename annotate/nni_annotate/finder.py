@@ -141,7 +141,7 @@ class Finder:
             try:
                 self._take_edit(item, item.edit.find(statement))
             except AnnotationError as error:
-                self._misfit(item, error, is_trailing=item is trailing)
+                self._misfit(item, error, statement, is_trailing=item is trailing)
 
     def _take_edit(self, item: _Pending, found: Found) -> None:
         """Raises AnnotationError where another annotation has the same place."""
@@ -159,11 +159,13 @@ class Finder:
             message = f"the script's own value lies outside the search space: {found.outside}"
             self.problems.append(Problem(item.node, "NNI505", message, is_error=False))
 
-    def _misfit(self, item: _Pending, error: AnnotationError, *, is_trailing: bool) -> None:
+    def _misfit(
+        self, item: _Pending, error: AnnotationError, statement: cst.CSTNode, *, is_trailing: bool
+    ) -> None:
         message = str(error)
         if is_trailing:
             message = message.replace("the next statement", "this statement")
-        self._refused(item.node, item.annotation, error, message)
+        self._refused(item.node, item.annotation, error, message, statement)
 
     def _one_of(self, statements: Sequence[cst.CSTNode], trailing: _Pending) -> None:
         """A comment at the end of several statements is about the one that it fits."""
@@ -182,7 +184,7 @@ class Finder:
                 raise misfits[-1]
             self._take_edit(trailing, fitting[0])
         except AnnotationError as error:
-            self._misfit(trailing, error, is_trailing=True)
+            self._misfit(trailing, error, statements[-1], is_trailing=True)
 
     def _trailing(
         self, line: cst.SimpleStatementLine | cst.SimpleStatementSuite
@@ -330,9 +332,11 @@ class Finder:
         annotation: Annotation,
         error: AnnotationError,
         message: str | None = None,
+        statement: cst.CSTNode | None = None,
     ) -> None:
         span = annotation.span(error.node) if error.node is not None else None
-        self.problems.append(Problem(node, error.code, message or str(error), span))
+        problem = Problem(node, error.code, message or str(error), span, statement=statement)
+        self.problems.append(problem)
 
     def _drop_pending(self, message: str) -> None:
         for pending in self._pending:

@@ -19,7 +19,8 @@ CROWDED = (
 class Problem:
     """A diagnostic before anybody looked up where its node stands.
 
-    `span` is the part of the node's own source that is meant, None for all of it.
+    `span` is the part of the node's own source that is meant, None for all of it; `statement` is
+    the one whose first line may end the message.
     """
 
     node: cst.CSTNode
@@ -27,6 +28,7 @@ class Problem:
     message: str
     span: tuple[int, int] | None = None
     is_error: bool = True
+    statement: cst.CSTNode | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from nni_annotate.source import Edit, SourceText, newlines, spliced
 from nni_annotate.space import Parameters
 from nni_annotate.strays import strays
 from nni_annotate.stripping import stripping
-from nni_annotate.syntax import code
+from nni_annotate.syntax import code, cut, first_line
 from nni_annotate.trial_api import TRIAL_API
 
 _QUOTES = frozenset("\"'")
@@ -95,6 +95,7 @@ class Module:
     def _spans(self) -> dict[cst.CSTNode, Span]:
         found = self.found
         nodes = [*found.literals, *(problem.node for problem in found.problems)]
+        nodes += (p.statement for p in found.problems if p.statement is not None)
         for edited in found.edited:
             nodes += edited.node, *(spot.node for spot in edited.found.spots)
             if edited.found.binder is not None:
@@ -213,7 +214,21 @@ class Module:
 
     def _diagnostic(self, problem: Problem, path: str) -> Diagnostic:
         where = self.where(problem.node, problem.span)
-        return where.diagnostic(path, problem.code, problem.message, is_error=problem.is_error)
+        message = self._unmasked(problem.message, problem.statement)
+        return where.diagnostic(path, problem.code, message, is_error=problem.is_error)
+
+    def _unmasked(self, message: str, statement: cst.CSTNode | None) -> str:
+        """The message with the cell's own line at its end, where IPython's was masked."""
+        if statement is None or self.source.text == self.python:
+            return message
+        shown = first_line(statement)
+        start = self.python.find(shown.removesuffix("..."), self._spans[statement][0])
+        if start < 0 or not message.endswith(shown):
+            return message
+        line, _ = self.source.place(start)
+        own = self.source.line(line)
+        is_masked = own != SourceText(self.python).line(line)
+        return message.removesuffix(shown) + cut(own.strip()) if is_masked else message
 
     def _parameter(self, item: Edited | Layered) -> Parameter:
         where = self.where(item.node)

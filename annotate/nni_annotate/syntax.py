@@ -133,6 +133,11 @@ def first_line(statement: cst.CSTNode) -> str:
     """The first line of a statement, cut where it is long, for messages."""
     lines = code(statement).strip().splitlines()
     text = next((line for line in lines if line and not line.lstrip().startswith("#")), "")
+    return cut(text)
+
+
+def cut(text: str) -> str:
+    """A text as messages show it, cut where it is long."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 

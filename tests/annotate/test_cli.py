@@ -249,6 +249,30 @@ def notebook(*cells: str) -> str:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ("%time x = 1\n", "%time x = 1"),
+        ("!pip install y", "!pip install y"),
+        ("y = !ls -l\n", "y = !ls -l"),
+        ("# why\nif 1:\n    pass\n!ls\n", "if 1:"),
+        ("# why\nif 1: y = %time 3\n", "if 1: y = %time 3"),
+        ("%time f(" + "1, " * 50 + ")", "%time f(" + "1, " * 16 + "1..."),
+    ],
+)
+@pytest.mark.parametrize(
+    "note",
+    ["@nni.variable(nni.choice(1, 2), name=x)", "@nni.function_choice(f(1), f(2), name=f)"],
+)
+def test_diagnostics_of_notebooks_show_the_cell_s_own_lines(
+    tmp_path: Path, note: str, statement: str, shown: str
+) -> None:
+    """Not what IPython's are masked by."""
+    (tmp_path / "a.ipynb").write_text(notebook(f'%%time\n"{note}"\n{statement}'))
+    done = run("nni-annotate", "a.ipynb", "--check", cwd=tmp_path)
+    assert re.findall(r"(?:found|there): (.*)", done.stdout) == [shown]
+
+
 def test_diagnostics_of_notebooks_name_cell_and_line(tmp_path: Path) -> None:
     """Nothing waits for a statement of another cell; one key in two cells is one parameter."""
     (tmp_path / "a.ipynb").write_text(
