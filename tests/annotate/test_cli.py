@@ -388,6 +388,39 @@ def test_an_import_in_one_cell_is_there_for_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("# @nni.report_final_result(await f())", """\
+a.ipynb:cell 1:1:1: error[NNI407]: in a script this would be no valid Python: 'await' outside \
+function; change it, or leave out --script
+    # @nni.report_final_result(await f())
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+"""),
+        ("  x = 1\n  x = await f()", """\
+a.ipynb:cell 1:2:7: error[NNI407]: in a script this would be no valid Python: 'await' outside \
+function; change it, or leave out --script
+      x = await f()
+          ^
+"""),
+        ("if 1:\r\n  # @nni.report_final_result(x)\r\n  x = !ls\r\nreturn x", """\
+a.ipynb:cell 1:4:1: error[NNI407]: in a script this would be no valid Python: 'return' outside \
+function; change it, or leave out --script
+    return x
+    ^
+"""),
+    ],
+)  # fmt: skip
+def test_what_is_no_python_as_a_script_is_shown_in_the_cell(
+    tmp_path: Path, cell: str, expected: str
+) -> None:
+    """The source's own line, not what it was compiled to."""
+    note = "# @nni.report_final_result(1)"
+    (tmp_path / "a.ipynb").write_text(notebook(cell, note))
+    done = run("nni-annotate", "a.ipynb", "--check", "--script", cwd=tmp_path)
+    assert done.stdout == expected
+
+
+@pytest.mark.parametrize(
     ("cell", "place", "why"),
     [
         ("x = 2\nawait x", "cell 3:2:1", "'await' outside function"),
