@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import libcst as cst
 
-from nni_annotate.deep import usual_recursion, with_deep_stack
+from nni_annotate.deep import TOO_DEEP, usual_recursion, with_deep_stack
 from nni_annotate.diagnostics import CompileError, Diagnostic, Where
 from nni_annotate.domains import MutableLayer, Value, domain_to_json, identity
 from nni_annotate.imports import Names, names_after
@@ -229,8 +229,7 @@ def _carefully(work: Callable[[], _Result], content: bytes, path: str) -> _Resul
     except (UnicodeDecodeError, SyntaxError) as error:
         raise CompileError([_undecodable(error, content, path)]) from None
     except RecursionError:
-        message = "an expression or a statement is nested too deeply to be compiled; split it"
-        raise CompileError([Diagnostic(path, code="NNI403", message=message)]) from None
+        raise CompileError([Diagnostic(path, code="NNI403", message=TOO_DEEP)]) from None
 
 
 def _is_main_guard(line: cst.CSTNode) -> bool:
@@ -260,7 +259,8 @@ def _check(module: Module, path: str) -> ast.Module | None:
         return None  # newer than the Python that runs here, or too deep for it
     if not why:
         message = "an option is too long to be compiled, or a choice has too many; split it"
-        raise CompileError([Diagnostic(path, module.cell, code="NNI403", message=message)])
+        where = module.too_long() or Where(0, 0, 1, "", module.cell)
+        raise CompileError([where.diagnostic(path, "NNI403", message, is_error=True)])
     message = f"with its annotation compiled, this is no valid Python: {why}"
     text = module.source.line(line) if line else ""
     column = len(text) - len(text.lstrip()) + 1 if line else 0

@@ -15,6 +15,7 @@ _Result = TypeVar("_Result")
 _STACK_BYTES = (1 << 30, 1 << 28, 1 << 26)
 _RECURSION_LIMIT = 200_000
 _USUAL_LIMIT = 1000
+TOO_DEEP = "an expression or a statement is nested too deeply to be compiled; split it"
 _MOST_BRACKETS = 200  # of CPython, one in the other
 
 
@@ -62,15 +63,33 @@ def refuse_depth(text: str) -> None:
 
     libcst would use up all memory over some thousand of them, closed or not.
     """
+    if line_too_deep(text):
+        raise RecursionError("too many brackets")
+
+
+def line_too_deep(text: str) -> int:
+    """The line where brackets are nested too deeply for CPython; 0 where none are."""
     if sum(map(text.count, "([{")) <= _MOST_BRACKETS:
-        return
+        return 0
     try:
         ast.parse(text)
     except SyntaxError as error:
-        if error.msg.startswith("too many"):
-            raise RecursionError(error.msg) from None
+        return error.lineno or 0 if error.msg.startswith("too many") else 0
     except (ValueError, MemoryError):
         pass  # whoever reads the text will say so
+    return 0
+
+
+def is_too_deep(expression: str) -> bool:
+    """Whether CPython refuses to compile an expression for its depth."""
+    try:
+        with usual_recursion():
+            compile(f"({expression}\n)", "text", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except (RecursionError, MemoryError):
+        return True
+    except (SyntaxError, ValueError):
+        pass  # of another kind
+    return False
 
 
 @contextmanager

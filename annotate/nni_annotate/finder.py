@@ -15,6 +15,7 @@ from nni_annotate.annotation_text import (
     is_comment_annotation,
     is_prose,
 )
+from nni_annotate.deep import TOO_DEEP
 from nni_annotate.found import CROWDED, Called, Edited, Layered, Problem
 from nni_annotate.grammar import (
     Annotation,
@@ -272,6 +273,8 @@ class Finder:
             self.problems.append(Problem(node, error.code, str(error), (begin, end)))
         except AnnotationError as error:
             self.problems.append(Problem(node, error.code, str(error)))
+        except RecursionError:
+            self.problems.append(Problem(node, "NNI403", TOO_DEEP))
         return None
 
     def _take(

@@ -11,6 +11,7 @@ import libcst as cst
 
 from nni_annotate.annotation_text import MARK
 from nni_annotate.comments import Masked
+from nni_annotate.deep import is_too_deep
 from nni_annotate.diagnostics import Diagnostic, Where, place_of
 from nni_annotate.domains import Domain, Value
 from nni_annotate.finder import Finder
@@ -181,6 +182,16 @@ class Module:
         if not places:
             return None
         return place_of(self.source, *places[0], self.cell)
+
+    def too_long(self) -> Where | None:
+        """The first annotation whose code alone Python refuses for its depth, if one is."""
+        for item in self.found.edited:
+            key = self.file.literal(self._key(item))
+            for spot in item.found.spots:
+                start, end = self._spans[spot.node]
+                if is_too_deep(spot.compiled(key, self.python[start:end])):
+                    return self.where(item.node)
+        return None
 
     def bound_names(self) -> dict[tuple[str, int], Where]:
         """The plain names that parameters are bound to, with the line that binds each."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 import libcst as cst
 
 from nni_annotate.comments import Masked, mask_comments
+from nni_annotate.deep import TOO_DEEP, line_too_deep
 from nni_annotate.diagnostics import CompileError, Diagnostic, place_of
 from nni_annotate.layout import spaced, unjoined
 from nni_annotate.module import Module
@@ -48,6 +49,14 @@ def parse(
             tree, parsed = _tree(masked.text, masked.text)
         except cst.ParserSyntaxError:
             raise CompileError([_syntax_error(error, text, path, cell)]) from None
+    except RecursionError:
+        line = line_too_deep(text.text)
+        if not line:
+            raise
+        found = Diagnostic(
+            path, cell, line, 1, "NNI403", TOO_DEEP
+        )  # such lines are too long to show
+        raise CompileError([found]) from None
     masked = replace(masked, text=parsed)
     return Module(source, python, tree, masked, file, cell, imported if has_calls else None)
 

@@ -314,7 +314,25 @@ def test_more_options_than_python_nests_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(f'"@nni.variable(nni.choice({options}), name=x)"\nx = f(0)\n')
     done = run("nni-annotate", "a.py", "--check", cwd=tmp_path)
     assert done.returncode == 1
-    assert "a.py: error[NNI403]: an option is too long" in done.stdout
+    assert "a.py:1:1: error[NNI403]: an option is too long" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"y = 1\ny = [\n{'(' * 300}\n{')' * 300}]\n", "a.py:4:1"),
+        (f"y = 1\n# @nni.report_final_result({'(' * 300}1{')' * 300})\n", "a.py:3:1"),
+    ],
+)
+def test_what_is_nested_too_deeply_has_a_place(tmp_path: Path, text: str, place: str) -> None:
+    """NNI403: brackets of the code, or of an annotation."""
+    note = "# @nni.report_final_result(1)\n"
+    (tmp_path / "a.py").write_text(note + text)
+    done = run("nni-annotate", "a.py", "--check", cwd=tmp_path)
+    assert done.stdout.startswith(f"{place}: error[NNI403]: an expression or a statement is")
+    (tmp_path / "a.ipynb").write_text(notebook("pass", note + text))
+    done = run("nni-annotate", "a.ipynb", "--check", cwd=tmp_path)
+    assert f"a.ipynb:cell 2:{place[5:]}: error[NNI403]" in done.stdout
 
 
 def test_imports_of_nni_that_are_parameters(tmp_path: Path) -> None:
