@@ -42,6 +42,11 @@ class AnnotationText:
         return self.value.strip()[1:]
 
     @property
+    def is_comment(self) -> bool:
+        """Whether it stands in a comment."""
+        return self.source.startswith("#")
+
+    @property
     def is_squeezed(self) -> bool:
         """Whether the expression has more lines than its source: escapes break some."""
         return newlines(self.body) > newlines(self.source[self.source_offset(0) :])

@@ -105,7 +105,7 @@ def read_annotation(text: AnnotationText, kinds: Iterable[str], encoding: str) -
             error.start,
         ) from None
     except cst.ParserSyntaxError as error:
-        raise _syntax_error(text.body, kind, error) from None
+        raise _syntax_error(text, kind, error) from None
     expression = _only_expression(tree)
     if (
         not isinstance(expression, cst.Call)
@@ -134,8 +134,11 @@ def _kind(text: AnnotationText, known: list[str]) -> str:
     return kind
 
 
-def _syntax_error(body: str, kind: str, error: cst.ParserSyntaxError) -> AnnotationSyntaxError:
+def _syntax_error(
+    text: AnnotationText, kind: str, error: cst.ParserSyntaxError
+) -> AnnotationSyntaxError:
     """Where and why the text is no Python, in CPython's words where they help."""
+    body = text.body
     offset, why, width = _body_offset(body, error.raw_line, error.raw_column), "", 1
     with suppress(ValueError, RecursionError, MemoryError):
         try:
@@ -158,6 +161,8 @@ def _syntax_error(body: str, kind: str, error: cst.ParserSyntaxError) -> Annotat
         offset = len(body) - len(body[end:].lstrip())
     offset = min(offset, max(len(body) - 1, 0))
     message = f"not a valid Python expression{why and ': '}{why}; expected @nni.{kind}(...)"
+    if text.is_comment and why.endswith("never closed"):
+        message += "; one in a comment ends with its line, one in a string may span several"
     return AnnotationSyntaxError("NNI101", message, offset, width)
 
 

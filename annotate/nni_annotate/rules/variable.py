@@ -106,6 +106,9 @@ def _refuse_no_target(name: NameArgument) -> None:
     if isinstance(expression, (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List)):
         if text not in ("None", "True", "False", "()", "[]"):
             return
+    elif isinstance(expression, cst.FormattedString):
+        words = text[len(expression.start) : -len(expression.end)].strip("{} ")
+        hint = f"; did you mean name={words}?" if words.replace(".", "_").isidentifier() else ""
     else:
         words = re.sub(r"\W+", "_", text).strip("_")
         hint = f"; did you mean {words}?" if words.isidentifier() else ""
