@@ -126,7 +126,7 @@ class Module:
         if self.source.text.count(MARK) == self.found.seen:
             return found
         taken = [self._spans[node] for node in self.found.literals]
-        return [*found, *strays(self.source, taken, path, self.cell)]
+        return [*found, *strays(self.source, self.python, taken, path, self.cell)]
 
     def _crowded(self) -> Iterator[cst.CSTNode]:
         """Choices between whole strings in which there is something else to replace."""

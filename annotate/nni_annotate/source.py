@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -73,6 +74,15 @@ class SourceText:
         begin = self._starts[line - 1]
         before = self.text[begin : begin + column]
         return begin + (column if before.isascii() else len(before.encode()[:column].decode()))
+
+    def span(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
+        """Where a node of this text's tree begins and ends."""
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return (
+            self.offset(node.lineno, node.col_offset),
+            self.offset(node.end_lineno, node.end_col_offset),
+        )
 
     def line(self, number: int) -> str:
         """The text of a line, without its end."""

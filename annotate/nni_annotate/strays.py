@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 
@@ -14,14 +15,21 @@ from nni_annotate.source import SourceText, Token
 _AFTER_A_COMMENT = re.compile(
     r"[#:!]\s*@nni\.\w+\s*\(|\w\s+@nni\.(?:variable\s*\(\s*nni\.|function_choice\s*\()"
 )
+_NO_STATEMENT = "an annotation has an effect only as a statement of its own, not here"
 _BARE = re.compile(r"(?:\A|(?<=[\r\n]))[ \t]*(@nni\.(\w+))\s*\(")
 
 
 def strays(
-    source: SourceText, taken: Sequence[Span], path: str, cell: int = 0
+    source: SourceText, python: str, taken: Sequence[Span], path: str, cell: int = 0
 ) -> Iterator[Diagnostic]:
-    """Errors and warnings of all that begins with the mark, but for the annotations at `taken`."""
+    """Errors and warnings of all that begins with the mark, but for the annotations at `taken`.
+
+    `python` is the source with what only IPython understands masked.
+    """
     text = source.text
+    for start, end in _formatted(SourceText(python)):
+        where = place_of(source, start, end, cell)
+        yield where.diagnostic(path, "NNI501", _NO_STATEMENT, is_error=False)
     for match in bare_annotations(text):
         message = "this is a decorator; an annotation is a string or a comment, so quote it"
         where = place_of(source, *match.span(1), cell)
@@ -41,7 +49,7 @@ def _stray(text: str, token: Token) -> tuple[str, str] | None:
     if not token.is_comment:
         if not reads_like_a_call(_inside(text)):
             return None
-        return "NNI501", "an annotation has an effect only as a statement of its own, not here"
+        return "NNI501", _NO_STATEMENT
     if is_comment_annotation(text):
         return "NNI208", (
             "no statement can stand here; put the annotation on a line of its own before the "
@@ -52,6 +60,30 @@ def _stray(text: str, token: Token) -> tuple[str, str] | None:
     if _AFTER_A_COMMENT.search(text):
         return "NNI501", "an annotation has an effect only where the comment begins with it"
     return None
+
+
+def _formatted(python: SourceText) -> Iterator[Span]:
+    """The f-strings in whose replacement fields a string reads like an annotation."""
+    try:
+        tree = ast.parse(python.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    inner: set[int] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.JoinedStr) or id(node) in inner:
+            continue
+        fields = [value for value in node.values if isinstance(value, ast.FormattedValue)]
+        parts = [part for value in fields for part in ast.walk(value)]
+        inner.update(map(id, parts))
+        if any(_is_marked(part) for part in parts):
+            yield python.span(node)
+
+
+def _is_marked(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(str(text)):
+            return reads_like_a_call(text)
+    return False
 
 
 def reads_annotated(text: str) -> bool:
