@@ -20,6 +20,7 @@ from nni_annotate.source import SourceText
 from nni_annotate.strays import bare_annotations
 from nni_annotate.syntax import module_of
 
+_NO_PYTHON = "this file is no valid Python, so its annotations can't be compiled"
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -39,6 +40,10 @@ def parse(
     Raises CompileError, RecursionError.
     """
     text = source if source.text == python else SourceText(python)
+    if (null := python.find("\0")) >= 0:  # libcst takes it in strings and comments
+        where = place_of(source, null, null + 1, cell)
+        message = f"{_NO_PYTHON}: source code can't contain null bytes"
+        raise CompileError([where.diagnostic(path, "NNI401", message, is_error=True)])
     masked = mask_comments(text)
     try:
         short = skimmed(text, masked.text, has_calls=has_calls, imported=imported)
@@ -93,7 +98,7 @@ def _syntax_error(
         is_python = True
     lines = source.text.split("\n")
     text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
-    message = f"this file is no valid Python, so its annotations can't be compiled{why}"
+    message = f"{_NO_PYTHON}{why}"
     if is_python:
         message = "libcst, which reads annotated files, can't read this layout, though Python can"
     return Diagnostic(path, cell, line, max(column, 1), "NNI401", message, 1, text)

@@ -117,6 +117,8 @@ def test_an_output_that_is_a_link_or_a_file(source: Path, tmp_path: Path, out: s
     ("content", "code"),
     [
         (ANNOTATED + b"\0", "NNI401"),
+        (ANNOTATED + b"# \0\n", "NNI401"),
+        (ANNOTATED + b"y = '\0'\n", "NNI401"),
         (ANNOTATED + b"\xff", "NNI402"),
         (b"# coding: latin-9000\n" + ANNOTATED, "NNI402"),
         (b"# coding: rot13\n" + ANNOTATED, "NNI402"),
