@@ -25,9 +25,11 @@ def _finite(value: float, expected: str) -> float:
     try:
         number = float(value)
     except OverflowError:
-        number = math.inf
+        message = f"expected {expected}, found a number that no float can hold"
+        raise SpaceError(message) from None
     if not math.isfinite(number):
-        raise SpaceError(f"expected {expected}, found a number that no float can hold")
+        message = f"expected {expected}, found {show(number)}; JSON has finite numbers only"
+        raise SpaceError(message)
     return number
 
 

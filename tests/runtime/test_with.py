@@ -84,6 +84,16 @@ def test_full_keys_work_and_missing_ones_keep_the_script_s_values(
         ("[]", "expected a JSON object"),
         ('{"y": 1}', "y: no such parameter in the search space; known are x, kind"),
         ('{"x": 3}', "train/x/uniform: expected a number from -1 to 1, found 3"),
+        (
+            '{"x": NaN}',
+            "train/x/uniform: expected a number from -1 to 1, found NaN; JSON has finite numbers "
+            "only",
+        ),
+        (
+            '{"x": 1%s}' % ("0" * 400),
+            "train/x/uniform: expected a number from -1 to 1, found a number that no float can "
+            "hold",
+        ),
         ('{"kind": "b"}', 'train/kind/choice: expected one of "a", "len"; found "b"'),
         ('{"x": 0, "train/x/uniform": 0}', "train/x/uniform: is given twice"),
         (None, "can't be read"),
