@@ -56,9 +56,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
               help="How many trials to run at the same time.")  # fmt: skip
 @click.option("--minimize", is_flag=True, help="Lower results are better.")
 @click.option("--maximize", is_flag=True, help="Higher results are better.")
-@click.option("--tuner", default="TPE", show_default=True,
-              help="Who chooses the parameters: TPE, Random, GridSearch, Anneal, Evolution, "
-                   "RegularizedEvolution, CMA-ES, QMC or BatchTuner.")  # fmt: skip
+@click.option("--tuner", default="auto", show_default=True,
+              help="Who chooses the parameters: auto, TPE, GP, Random, GridSearch, Anneal, "
+                   "Evolution, RegularizedEvolution, CMA-ES, QMC or BatchTuner.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
               help="Makes the tuner's choices repeatable.")  # fmt: skip
 @click.option("--baseline/--no-baseline", default=True, show_default=True,

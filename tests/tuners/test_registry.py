@@ -11,9 +11,11 @@ import nni_tuners
 from nni_tuners import (
     TUNERS,
     AnnealTuner,
+    AutoTuner,
     BatchTuner,
     CMAESTuner,
     EvolutionTuner,
+    GPTuner,
     GridSearchTuner,
     QMCTuner,
     RandomTuner,
@@ -23,12 +25,16 @@ from nni_tuners import (
     find_tuner,
 )
 
-NAMES = "TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner"
+NAMES = (
+    "auto, TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, GP, QMC, "
+    "BatchTuner"
+)
 
 
 def test_the_names_are_those_of_nni() -> None:
-    """CMA-ES and QMC apart, which NNI has not."""
+    """CMA-ES, QMC and auto apart, which NNI has not."""
     assert {
+        "auto": AutoTuner,
         "TPE": TPETuner,
         "Random": RandomTuner,
         "GridSearch": GridSearchTuner,
@@ -36,6 +42,7 @@ def test_the_names_are_those_of_nni() -> None:
         "Evolution": EvolutionTuner,
         "RegularizedEvolution": RegularizedEvolutionTuner,
         "CMA-ES": CMAESTuner,
+        "GP": GPTuner,
         "QMC": QMCTuner,
         "BatchTuner": BatchTuner,
     } == TUNERS

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nni_tuners.anneal import AnnealTuner
+    from nni_tuners.auto import AutoTuner
     from nni_tuners.batch import BatchTuner
     from nni_tuners.cma_es import CMAESTuner
     from nni_tuners.errors import NoMoreTrialError, TunerError
     from nni_tuners.evolution import EvolutionTuner
+    from nni_tuners.gp import GPTuner
     from nni_tuners.grid_search import GridSearchTuner
     from nni_tuners.qmc import QMCTuner
     from nni_tuners.random_search import RandomTuner
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 __all__ = [
     "TUNERS",
     "AnnealTuner",
+    "AutoTuner",
     "BatchTuner",
     "CMAESTuner",
     "EvolutionTuner",
+    "GPTuner",
     "GridSearchTuner",
     "NoMoreTrialError",
     "QMCTuner",
@@ -39,11 +43,13 @@ __all__ = [
 _HOMES = {
     "TUNERS": "registry",
     "AnnealTuner": "anneal",
+    "AutoTuner": "auto",
     "BatchTuner": "batch",
     "CMAESTuner": "cma_es",
     "EvolutionTuner": "evolution",
     "GridSearchTuner": "grid_search",
     "NoMoreTrialError": "errors",
+    "GPTuner": "gp",
     "QMCTuner": "qmc",
     "RandomTuner": "random_search",
     "RegularizedEvolutionTuner": "regularized_evolution",

@@ -128,6 +128,23 @@ class Code:
         """
         return self._tables[column][0] if column in self._tables else None
 
+    def values(self, column: int) -> Floats | None:
+        """The numbers of that column's values, the indices of its options where it is a choice.
+
+        None for continuous domains and those of more than MAX_TABLE values.
+        """
+        if options := int(self.options[column]):
+            return np.arange(options, dtype=float)
+        return self._tables[column][1] if column in self._tables else None
+
+    def settled(self, rows: Floats) -> Floats:
+        """These rows with the neutral number for every one that has no part in their parameters."""
+        if not self.branching.any():
+            return rows
+        found = self.without_inactive(rows)
+        settled: Floats = np.where(np.isnan(found), self.neutral, found)
+        return settled
+
     def without_inactive(self, rows: Floats) -> Floats:
         """These rows with NaN for every number that has no part in their parameters."""
         if not self.branching.any():

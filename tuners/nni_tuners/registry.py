@@ -5,10 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from nni_tuners.anneal import AnnealTuner
+from nni_tuners.auto import AutoTuner
 from nni_tuners.batch import BatchTuner
 from nni_tuners.cma_es import CMAESTuner
 from nni_tuners.errors import TunerError
 from nni_tuners.evolution import EvolutionTuner
+from nni_tuners.gp import GPTuner
 from nni_tuners.grid_search import GridSearchTuner
 from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
@@ -17,6 +19,7 @@ from nni_tuners.tpe import TPETuner
 from nni_tuners.tuner import Tuner
 
 TUNERS: dict[str, type[Tuner]] = {
+    "auto": AutoTuner,
     "TPE": TPETuner,
     "Random": RandomTuner,
     "GridSearch": GridSearchTuner,
@@ -24,6 +27,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "Evolution": EvolutionTuner,
     "RegularizedEvolution": RegularizedEvolutionTuner,
     "CMA-ES": CMAESTuner,
+    "GP": GPTuner,
     "QMC": QMCTuner,
     "BatchTuner": BatchTuner,
 }

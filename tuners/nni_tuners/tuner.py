@@ -62,6 +62,11 @@ class Tuner(ABC):
         Raises NoMoreTrialError where there is none.
         """
 
+    def follow(self, leader: Tuner) -> None:
+        """Suggest for another tuner: from its search space, trials and random numbers."""
+        self._known, self.pending, self.rng = leader._ready(), leader.pending, leader.rng
+        self.prepare()
+
     def update_search_space(self, search_space: Mapping[str, Any]) -> None:
         """Take a search space, or its JSON object; trials that lie in it too stay known.
 

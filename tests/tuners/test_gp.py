@@ -1,0 +1,128 @@
+"""The tuners with a Gaussian process: what they make of results, and how far they get."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nni_annotate.domains import Choice, Uniform
+from nni_annotate.space import Parameters, SearchSpace
+from nni_tuners import AutoTuner, GPTuner, RandomTuner, Tuner, TunerError
+from nni_tuners.encode import Code
+from nni_tuners.features import Features
+from nni_tuners.gp import CAP, standardised
+from objectives import TRAINING, best_of, cube, rosenbrock, sphere, training
+
+LOSSES = st.lists(st.floats(-1e6, 1e6) | st.just(math.nan), min_size=2, max_size=30).filter(
+    lambda losses: not all(map(math.isnan, losses))
+)
+KINDS = pytest.mark.parametrize("kind", [GPTuner, AutoTuner])
+
+
+@given(LOSSES)
+def test_standardised_keeps_the_order(losses: list[float]) -> None:
+    values = standardised(np.array(losses))
+    assert np.isfinite(values).all()
+    assert values.mean() == pytest.approx(0, abs=1e-9)
+    assert values.std() == pytest.approx(1) or not values.any()
+    worst = max(values)
+    for loss, value in zip(losses, values, strict=True):
+        assert value == worst or not math.isnan(loss)
+    finite = sorted(
+        (loss, value) for loss, value in zip(losses, values, strict=True) if not math.isnan(loss)
+    )
+    assert [value for _, value in finite] == sorted(value for _, value in finite)
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=3, max_size=30), st.integers(-50, 50))
+def test_units_do_not_matter(losses: list[int], exponent: int) -> None:
+    values = np.array(losses, dtype=float)
+    scaled = standardised(values * 2.0**exponent)
+    np.testing.assert_allclose(scaled, standardised(values), atol=1e-9)
+
+
+def test_one_terrible_result_does_not_hide_the_others() -> None:
+    values = standardised(np.array([1.0, 2, 3, 4, 5, 1e9]))
+    gaps = np.diff(values)
+    assert gaps[:4] == pytest.approx(np.full(4, gaps[0]))
+    assert gaps[4] == pytest.approx(gaps[0] * (2.5 * CAP - 1.5))
+
+
+def test_features_are_as_far_apart_as_options_differ() -> None:
+    code = Code(SearchSpace({"x": Uniform(0, 1), "c": Choice(("a", "b", "c")), "y": Uniform(0, 1)}))
+    points = Features(code).of(np.array([[0.0, 0, 0.5], [1, 0, 0.5], [0, 1, 0.5], [0, 2, 0.5]]))
+    apart = np.linalg.norm(points[:, None] - points, axis=2)
+    assert apart[0] == pytest.approx([0, 1, 1, 1])
+    assert apart[2, 3] == pytest.approx(1)
+
+
+@KINDS
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize(
+    ("space", "objective", "limit"),
+    [(cube(5), sphere, 0.2), (cube(2), rosenbrock, 0.3), (TRAINING, training, 0.1)],
+    ids=["sphere", "rosenbrock", "training"],
+)
+def test_gets_near_the_optimum(
+    kind: type[Tuner], batch: int, space: SearchSpace, objective: object, limit: float
+) -> None:
+    """Within 60 trials, where random search leaves many times as much."""
+    assert callable(objective)
+    found = [best_of(kind(seed=seed), space, objective, batch) for seed in range(3)]
+    by_chance = [best_of(RandomTuner(seed=seed), space, objective, batch) for seed in range(3)]
+    assert float(np.median(found)) < limit
+    assert float(np.median(found)) < float(np.median(by_chance)) / 2
+
+
+@KINDS
+def test_failed_trials_keep_others_away(kind: type[Tuner]) -> None:
+    """Half of the space fails, and it is the half in which the best values would be."""
+    tuner = kind(seed=0)
+    tuner.update_search_space(cube(2))
+    failed = 0
+    for trial in range(40):
+        parameters = tuner.generate_parameters(trial)
+        if parameters["x0"] < 1.5:
+            failed += trial >= 20
+            tuner.trial_end(trial, success=False)
+        else:
+            tuner.receive_trial_result(trial, parameters, sphere(parameters))
+    assert failed < 14
+
+
+@KINDS
+def test_noise_does_not_hold_it(kind: type[Tuner]) -> None:
+    rng = np.random.default_rng(0)
+
+    def noisy(parameters: Parameters) -> float:
+        return sphere(parameters) + 3 * rng.normal()
+
+    tuner = kind(seed=0)
+    best_of(tuner, cube(3), noisy, 1)
+    late = [sphere(tuner.code.decode(row)) for row in tuner.history.rows[40:]]
+    assert float(np.median(late)) < 8  # random points: 36
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, True])
+def test_refuses_a_start_that_is_none(number: int) -> None:
+    with pytest.raises(TunerError) as caught:
+        GPTuner(cold_start_num=number)
+    assert str(caught.value).startswith("cold_start_num: expected an int from 1 on, found ")
+
+
+def test_members_of_a_tuner_see_all_its_trials_also_in_a_changed_space() -> None:
+    leader, member = RandomTuner(seed=1), GPTuner(seed=2)
+    leader.update_search_space(cube(2))
+    member.follow(leader)
+    parameters = leader.generate_parameters(0)
+    assert member.pending is leader.pending
+    leader.receive_trial_result(0, parameters, 1.0)
+    assert len(member.history) == 1
+    tuner = AutoTuner(seed=3)
+    tuner.update_search_space(cube(2))
+    best_of(tuner, cube(3), sphere, 1, 20)
+    assert all(cube(3).contains(tuner.generate_parameters(trial)) for trial in range(100, 104))
