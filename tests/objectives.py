@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
+import numpy as np
+
+from nni_annotate.domains import Branch, Choice, LogUniform, QUniform, RandInt, Uniform
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import Tuner
+from nni_tuners import RandomTuner, Tuner
 
 Objective = Callable[[Parameters], float]
+Maker = Callable[[int], Tuner]  # of a tuner with that seed
 
 
 def cube(columns: int) -> SearchSpace:
@@ -46,6 +49,17 @@ TRAINING = SearchSpace(
 )
 
 
+BRANCHES = SearchSpace(
+    {"c": Choice(tuple(Branch(f"b{index}", (("x", Uniform(0, 1)),)) for index in range(4)))}
+)
+
+
+def branched(parameters: Parameters) -> float:
+    """Each branch has a best x of its own, and the third one is the best of them."""
+    index, x = int(parameters["c"]["_name"][1]), parameters["c"]["x"]
+    return float(abs(x - 0.2 * index - 0.1) + (0.2 if index != 2 else 0))
+
+
 def best_of(
     tuner: Tuner, space: SearchSpace, objective: Objective, batch: int, trials: int = 60
 ) -> float:
@@ -59,3 +73,38 @@ def best_of(
             values.append(objective(parameters))
             tuner.receive_trial_result(trial, parameters, values[-1])
     return min(values)
+
+
+def share_of_random(
+    make: Maker,
+    space: SearchSpace,
+    objective: Objective,
+    batch: int = 1,
+    seeds: int = 10,
+    trials: int = 60,
+) -> float:
+    """The mean of the best values over these seeds, by the mean of random search's."""
+    mine, randoms = (
+        [best_of(kind(seed), space, objective, batch, trials) for seed in range(seeds)]
+        for kind in (make, lambda seed: RandomTuner(seed=seed))
+    )
+    return float(np.mean(mine) / np.mean(randoms))
+
+
+def share_of_failures(make: Maker, trials: int, *, told: bool) -> float:
+    """How often it tries the better end, a fifth of the axis, which fails; a mean of five seeds."""
+    failed = 0
+    for seed in range(5):
+        tuner = make(seed)
+        tuner.update_search_space(cube(1))
+        for trial in range(trials):
+            parameters = tuner.generate_parameters(trial)
+            if parameters["x0"] < 3:
+                tuner.receive_trial_result(trial, parameters, -parameters["x0"])
+                continue
+            failed += 1
+            if told:
+                tuner.trial_end(trial, success=False)
+            else:
+                tuner.pending.clear()
+    return failed / (5 * trials)

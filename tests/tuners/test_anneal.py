@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nni_annotate.domains import Branch, Choice, Uniform
-from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import AnnealTuner, RandomTuner
-from objectives import TRAINING, Objective, best_of, cube, rosenbrock, sphere, training
+from nni_annotate.domains import Choice, Uniform
+from nni_annotate.space import SearchSpace
+from nni_tuners import AnnealTuner
+from objectives import (
+    BRANCHES,
+    TRAINING,
+    Objective,
+    branched,
+    cube,
+    rosenbrock,
+    share_of_failures,
+    share_of_random,
+    sphere,
+    training,
+)
 
-SEEDS = range(10)
+
+def anneal(seed: int) -> AnnealTuner:
+    return AnnealTuner(seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +41,7 @@ SEEDS = range(10)
 )
 def test_beats_random(space: SearchSpace, objective: Objective, batch: int, share: float) -> None:
     """The mean of the best values is at most that share of Random's."""
-    mine = [best_of(AnnealTuner(seed=seed), space, objective, batch) for seed in SEEDS]
-    randoms = [best_of(RandomTuner(seed=seed), space, objective, batch) for seed in SEEDS]
-    assert np.mean(mine) < share * np.mean(randoms)
+    assert share_of_random(anneal, space, objective, batch) < share
 
 
 @given(st.integers(5, 400), st.integers(0, 99), st.floats(0, 1), st.floats(0, 1))
@@ -71,37 +81,9 @@ def test_options_are_never_settled() -> None:
 
 
 def test_learns_inside_of_branches() -> None:
-    branches = tuple(Branch(f"b{index}", (("x", Uniform(0, 1)),)) for index in range(4))
-    space = SearchSpace({"c": Choice(branches)})
-
-    def nested(parameters: Parameters) -> float:
-        index, x = int(parameters["c"]["_name"][1]), parameters["c"]["x"]
-        return float(abs(x - 0.2 * index - 0.1) + (0.2 if index != 2 else 0))
-
-    mine = [best_of(AnnealTuner(seed=seed), space, nested, 1) for seed in SEEDS]
-    randoms = [best_of(RandomTuner(seed=seed), space, nested, 1) for seed in SEEDS]
-    assert np.mean(mine) < 0.5 * np.mean(randoms)
-
-
-def share_of_failures(seed: int, told: bool) -> float:
-    """How often, in 60 trials, it tries the better end, a fifth of the axis, which fails."""
-    tuner, failed = AnnealTuner(seed=seed), 0
-    tuner.update_search_space(cube(1))
-    for trial in range(60):
-        parameters = tuner.generate_parameters(trial)
-        if parameters["x0"] < 3:
-            tuner.receive_trial_result(trial, parameters, -parameters["x0"])
-        else:
-            failed += 1
-            if told:
-                tuner.trial_end(trial, success=False)
-            else:
-                tuner.pending.clear()
-    return failed / 60
+    assert share_of_random(anneal, BRANCHES, branched) < 0.5
 
 
 def test_learns_from_failed_trials() -> None:
-    told, untold = (
-        np.mean([share_of_failures(seed, told) for seed in range(5)]) for told in (True, False)
-    )
+    told, untold = (share_of_failures(anneal, 60, told=told) for told in (True, False))
     assert told < 0.6 * untold

@@ -22,10 +22,10 @@ from nni_annotate.domains import (
     Uniform,
 )
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import EvolutionTuner, RandomTuner, RegularizedEvolutionTuner, Tuner, TunerError
+from nni_tuners import EvolutionTuner, RegularizedEvolutionTuner, Tuner, TunerError
 from nni_tuners.encode import Code
 from nni_tuners.mutation import mutants
-from objectives import TRAINING, best_of, cube, sphere, training
+from objectives import TRAINING, Maker, cube, share_of_random, sphere, training
 
 FLAT: dict[str, Domain] = {
     "c": Choice(("a", "b", "c")),
@@ -117,21 +117,17 @@ def test_a_space_without_second_values_has_no_other_children() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tuner", "share"),
+    ("make", "share"),
     [
         (lambda seed: EvolutionTuner(seed=seed), 0.9),
         (lambda seed: RegularizedEvolutionTuner(seed=seed, population_size=16, sample_size=4), 0.6),
     ],
     ids=["Evolution", "RegularizedEvolution"],
 )
-def test_beats_random(tuner: type[Tuner], share: float) -> None:
+def test_beats_random(make: Maker, share: float) -> None:
     """The mean of the best values of 100 trials is at most that share of Random's."""
     for space, objective in ((cube(3), sphere), (TRAINING, training)):
-        mine, randoms = (
-            np.mean([best_of(make(seed=seed), space, objective, 2, 100) for seed in range(15)])
-            for make in (tuner, RandomTuner)
-        )
-        assert mine < share * randoms
+        assert share_of_random(make, space, objective, 2, seeds=15, trials=100) < share
 
 
 def import_line(tuner: Tuner, values: list[float]) -> None:

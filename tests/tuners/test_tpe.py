@@ -11,10 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nni_annotate.domains import Branch, Choice, Layer, MutableLayer, QUniform, RandInt, Uniform
-from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import RandomTuner, TPETuner, TunerError
+from nni_annotate.space import SearchSpace
+from nni_tuners import TPETuner, TunerError
 from nni_tuners.tpe import improvement_weights
-from objectives import TRAINING, Objective, best_of, cube, rosenbrock, sphere, training
+from objectives import (
+    BRANCHES,
+    TRAINING,
+    Objective,
+    branched,
+    cube,
+    rosenbrock,
+    share_of_failures,
+    share_of_random,
+    sphere,
+    training,
+)
+
+
+def tpe(seed: int) -> TPETuner:
+    return TPETuner(seed=seed)
 
 
 @pytest.mark.parametrize("multivariate", [True, False])
@@ -34,13 +49,11 @@ def test_beats_random(
     space: SearchSpace, objective: Objective, batch: int, share: float, multivariate: bool
 ) -> None:
     """The mean of the best values is at most that share of Random's."""
-    seeds = range(10)
-    mine = [
-        best_of(TPETuner(seed=seed, multivariate=multivariate), space, objective, batch)
-        for seed in seeds
-    ]
-    randoms = [best_of(RandomTuner(seed=seed), space, objective, batch) for seed in seeds]
-    assert np.mean(mine) < share * np.mean(randoms)
+
+    def make(seed: int) -> TPETuner:
+        return TPETuner(seed=seed, multivariate=multivariate)
+
+    assert share_of_random(make, space, objective, batch) < share
 
 
 def test_the_start_takes_one_value_out_of_every_tenth() -> None:
@@ -116,52 +129,11 @@ def test_a_branch_without_further_values_is_not_repeated() -> None:
 
 def test_learns_inside_of_branches() -> None:
     """Which branch, and its own best value: those of others say nothing about it."""
-    branches = tuple(Branch(f"b{index}", (("x", Uniform(0, 1)),)) for index in range(4))
-    space = SearchSpace({"c": Choice(branches)})
-
-    def nested(parameters: Parameters) -> float:
-        index, x = int(parameters["c"]["_name"][1]), parameters["c"]["x"]
-        return float(abs(x - 0.2 * index - 0.1) + (0.2 if index != 2 else 0))
-
-    seeds = range(10)
-    mine = [best_of(TPETuner(seed=seed), space, nested, 1) for seed in seeds]
-    randoms = [best_of(RandomTuner(seed=seed), space, nested, 1) for seed in seeds]
-    assert np.mean(mine) < 0.3 * np.mean(randoms)
-
-
-def test_a_large_discrete_space_sees_no_repeats() -> None:
-    space = SearchSpace({f"i{index}": RandInt(0, 9) for index in range(4)})
-    tuner = TPETuner(seed=0)
-    tuner.update_search_space(space)
-    seen = set()
-    for trial in range(150):
-        parameters = tuner.generate_parameters(trial)
-        seen.add(json.dumps(parameters))
-        tuner.receive_trial_result(trial, parameters, sum(parameters.values()))
-    assert len(seen) == 150
-
-
-def share_of_failures(seed: int, told: bool) -> float:
-    """How often, in 100 trials, it tries the better end, a fifth of the axis, which fails."""
-    tuner, failed = TPETuner(seed=seed), 0
-    tuner.update_search_space(cube(1))
-    for trial in range(100):
-        parameters = tuner.generate_parameters(trial)
-        if parameters["x0"] < 3:
-            tuner.receive_trial_result(trial, parameters, -parameters["x0"])
-        else:
-            failed += 1
-            if told:
-                tuner.trial_end(trial, success=False)
-            else:
-                tuner.pending.clear()
-    return failed / 100
+    assert share_of_random(tpe, BRANCHES, branched) < 0.3
 
 
 def test_learns_from_failed_trials() -> None:
-    told, untold = (
-        np.mean([share_of_failures(seed, told) for seed in range(5)]) for told in (True, False)
-    )
+    told, untold = (share_of_failures(tpe, 100, told=told) for told in (True, False))
     assert told < 0.6 * untold
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nni_tuners.designs import latin_hypercube
 from nni_tuners.encode import Floats
 from nni_tuners.novelty import distances, untried
+from nni_tuners.start import Start
 from nni_tuners.tuner import Tuner
 
 # Chosen on 16 problems: sphere, rotated ellipsoid, Rosenbrock, Rastrigin, noise, mixed, nested.
@@ -29,21 +29,15 @@ CANDIDATES = 8  # of which one is taken, whether for being untried or for not fa
 class AnnealTuner(Tuner):
     """Tries what is near to the best trials, and ever nearer."""
 
-    def __init__(self, *, optimize_mode: str = "minimize", seed: int | None = None) -> None:
-        super().__init__(optimize_mode=optimize_mode, seed=seed)
-        self._design: list[Floats] = []  # what is left of the start
-
     def prepare(self) -> None:
         """Lay out the start in this search space."""
-        quantiles = latin_hypercube(self.rng, START, len(self.code.columns))
-        self._design = list(self.code.rows_at(quantiles))
+        self._start = Start(self, START)
 
     def suggest(self) -> Floats:
         """A row near to good ones, but not to failed ones; untried while there are such rows."""
         losses = self.history.losses
         if len(losses) < START or np.isnan(losses).all():
-            row = self._design.pop(0) if self._design else self.code.draw(self.rng, 1)[0]
-            return untried(self, row[None])
+            return self._start.suggest()
         finite = np.flatnonzero(~np.isnan(losses))
         good = self.history.rows[finite[np.argsort(losses[finite], kind="stable")]]
         candidates = self._near(self.code.without_inactive(good))

@@ -11,10 +11,10 @@ import math
 import numpy as np
 
 from nni_tuners.arguments import check_count
-from nni_tuners.designs import latin_hypercube
 from nni_tuners.encode import Floats
 from nni_tuners.mutation import mutants
 from nni_tuners.novelty import untried
+from nni_tuners.start import Start
 from nni_tuners.tuner import Tuner
 
 CANDIDATES = 8  # mutants of which the first untried one is taken
@@ -38,22 +38,19 @@ class EvolutionTuner(Tuner):
         check_count("population_size", population_size)
         self.population_size = population_size
         self._first = math.ceil(FIRST * population_size)
-        self._design: list[Floats] = []  # what is left of the start
         self._population: list[int] = []  # trials of the history
         self._seen = 0  # trials of the history that were taken in
 
     def prepare(self) -> None:
         """Lay out the start in this search space."""
-        quantiles = latin_hypercube(self.rng, self._first, len(self.code.columns))
-        self._design = list(self.code.rows_at(quantiles))
+        self._start = Start(self, self._first)
         self._population, self._seen = [], 0
 
     def suggest(self) -> Floats:
         """A mutant of the better of two; untried while there are such rows."""
         self._take_in()
         if len(self.history) < self._first or not self._population:
-            row = self._design.pop(0) if self._design else self.code.draw(self.rng, 1)[0]
-            return untried(self, row[None])
+            return self._start.suggest()
         parent, _ = self._tournament()
         row = self.history.rows[parent]
         return untried(self, mutants(self.code, self.rng, row, CANDIDATES))

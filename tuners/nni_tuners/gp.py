@@ -14,12 +14,12 @@ import math
 import numpy as np
 
 from nni_tuners.arguments import check_count
-from nni_tuners.designs import latin_hypercube
 from nni_tuners.encode import Floats
 from nni_tuners.features import Features
 from nni_tuners.gaussian_process import Data, Posterior, Prior, fit
 from nni_tuners.novelty import untried
 from nni_tuners.search import Search
+from nni_tuners.start import Start
 from nni_tuners.tuner import Tuner
 
 # Chosen on the problems of benchmarks/tuners that are not held out.
@@ -49,16 +49,13 @@ class GPTuner(Tuner):
         super().__init__(optimize_mode=optimize_mode, seed=seed)
         check_count("cold_start_num", cold_start_num)
         self.cold_start_num = cold_start_num
-        self._design: list[Floats] = []  # what is left of the start
-        self._hyperparameters: Floats | None = None
+        self._hyperparameters: Floats | None = None  # of the latest fit in this space
         self._fits = 0
 
     def prepare(self) -> None:
         """Lay out the start in this search space."""
         code, columns = self.code, len(self.code.columns)
-        quantiles = latin_hypercube(self.rng, self.cold_start_num, columns)
-        quantiles[0] = 0.5
-        self._design = list(code.rows_at(quantiles))
+        self._start = Start(self, self.cold_start_num, with_middle=True)
         self._features, self._search = Features(code), Search(code, self.rng)
         self._prior = Prior(
             log_scale=SCALE + SCALE_BY_COLUMNS * math.log(max(columns, 1)),
@@ -68,7 +65,7 @@ class GPTuner(Tuner):
             least_log_scale=LEAST_SCALE,
             least_log_noise=LEAST_NOISE,
         )
-        self._hyperparameters = None
+        self._hyperparameters, self._fits = None, 0
 
     @property
     def is_warm(self) -> bool:
@@ -79,8 +76,7 @@ class GPTuner(Tuner):
     def suggest(self) -> Floats:
         """The row of the largest expected improvement; untried while there are such rows."""
         if not self.is_warm:
-            row = self._design.pop(0) if self._design else self.code.draw(self.rng, 1)[0]
-            return untried(self, row[None])
+            return self._start.suggest()
         rows, values = self._evidence()
         data = Data(self._features.of(rows), self._features.owners, values)
         posterior = Posterior(data, self._fitted(data))

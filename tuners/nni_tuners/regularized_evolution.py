@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from nni_tuners.arguments import check_count
-from nni_tuners.designs import latin_hypercube
 from nni_tuners.encode import Floats
 from nni_tuners.mutation import mutants
 from nni_tuners.novelty import untried
+from nni_tuners.start import Start
 from nni_tuners.tuner import Tuner
 
 CANDIDATES = 8  # mutants of which the first untried one is taken
@@ -38,20 +38,17 @@ class RegularizedEvolutionTuner(Tuner):
         check_count("sample_size", sample_size)
         self.population_size = population_size
         self.sample_size = sample_size
-        self._design: list[Floats] = []  # what is left of the start
 
     def prepare(self) -> None:
         """Lay out the start in this search space."""
-        quantiles = latin_hypercube(self.rng, self.population_size, len(self.code.columns))
-        self._design = list(self.code.rows_at(quantiles))
+        self._start = Start(self, self.population_size)
 
     def suggest(self) -> Floats:
         """A mutant of the best of a sample; untried while there are such rows."""
         # Failed trials have no place in the population.
         living = np.flatnonzero(~np.isnan(self.history.losses))[-self.population_size :]
         if len(living) < self.population_size:
-            row = self._design.pop(0) if self._design else self.code.draw(self.rng, 1)[0]
-            return untried(self, row[None])
+            return self._start.suggest()
         sample = self.rng.choice(living, self.sample_size)
         parent = sample[np.argmin(self.history.losses[sample])]
         row = self.history.rows[parent]

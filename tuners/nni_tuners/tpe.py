@@ -15,10 +15,10 @@ import math
 import numpy as np
 
 from nni_tuners.arguments import check_count, check_share
-from nni_tuners.designs import latin_hypercube
 from nni_tuners.encode import MAX_LISTED, Floats
 from nni_tuners.novelty import untried
 from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
+from nni_tuners.start import Start
 from nni_tuners.tuner import Tuner
 
 MAX_GOOD = 25  # trials in the good group, as in hyperopt, the implementation by Bergstra
@@ -51,14 +51,12 @@ class TPETuner(Tuner):
         self.n_startup_jobs = n_startup_jobs
         self.n_ei_candidates = n_ei_candidates
         self.gamma = gamma
-        self._design: list[Floats] = []  # what is left of the start
         self._floors = np.empty(0)
 
     def prepare(self) -> None:
         """Lay out the start in this search space."""
         code = self.code
-        quantiles = latin_hypercube(self.rng, self.n_startup_jobs, len(code.columns))
-        self._design = list(code.rows_at(quantiles))
+        self._start = Start(self, self.n_startup_jobs)
         # Half the distance between two values: below it, a kernel would know its own value only.
         self._floors = np.array(
             [max(MIN_BANDWIDTH, 0.5 / min(size or math.inf, MAX_LISTED)) for size in code.sizes]
@@ -68,8 +66,7 @@ class TPETuner(Tuner):
         """The best candidate; in a discrete space an untried one while there are any."""
         losses = self.history.losses
         if len(losses) < self.n_startup_jobs or np.isnan(losses).all():
-            row = self._design.pop(0) if self._design else self.code.draw(self.rng, 1)[0]
-            return untried(self, row[None])
+            return self._start.suggest()
         good, others = self._densities()
         candidates = self.code.snap(good.sample(self.rng, self.n_ei_candidates))
 
