@@ -15,17 +15,17 @@ from nni_annotate.deep import is_too_deep
 from nni_annotate.diagnostics import Diagnostic, Where, place_of
 from nni_annotate.domains import Domain, Value
 from nni_annotate.finder import Finder
-from nni_annotate.found import CROWDED, Called, Edited, Layered, Problem
+from nni_annotate.found import CROWDED, Edited, Layered, Problem
 from nni_annotate.imports import may_call
 from nni_annotate.positions import Span, spans, visible
 from nni_annotate.rules.calls import CodeCall, calls_of
-from nni_annotate.rules.rule import SourceFile, Spot, option_text
+from nni_annotate.rules.rule import SourceFile, Spot
 from nni_annotate.source import Edit, SourceText, newlines, spliced
 from nni_annotate.space import Parameters
+from nni_annotate.statements import call_statement, layers_statements
 from nni_annotate.strays import strays
 from nni_annotate.stripping import stripping
 from nni_annotate.syntax import code, cut, first_line
-from nni_annotate.trial_api import TRIAL_API
 
 _QUOTES = frozenset("\"'")
 
@@ -163,11 +163,10 @@ class Module:
         """The source with these values in the annotated statements, or without annotations too.
 
         Layers stay: the source holds no other code that does what they do.
-
         With `keep_lines` a value takes as many lines as the one whose place it takes.
         """
         writing = self._writing(values, keep_lines=keep_lines)
-        stay = {item.node for item in self.found.layered}  # they are code that nothing else holds
+        stay = {item.node for item in self.found.layered}
         places = [
             (self._spans[node], id(node) in self.found.only)
             for node in self.found.literals
@@ -272,49 +271,18 @@ class Module:
             for spot in item.found.spots:
                 yield self._edit(spot.node, partial(spot.compiled, key), _rank(item))
         for called in self.found.called:
-            yield self._edit(called.node, partial(self._call, called))
+            newline = self.tree.default_newline
+            yield self._edit(called.node, partial(call_statement, called, newline))
         for layered in self.found.layered:
             yield self._edit(layered.node, partial(self._layers, layered))
 
-    def _call(self, called: Called, source: str) -> str:
-        """The call that stands for the annotation, over as many lines as the string took."""
-        total = newlines(source)
-        if called.argument is None:
-            function = f"{TRIAL_API}.{called.function}"
-            inside, before, after = "", 0, total
-        else:
-            function = f"{TRIAL_API}.in_experiment() and {TRIAL_API}.{called.function}"
-            annotation = called.annotation
-            bare = annotation.call.with_changes(
-                lpar=(), rpar=(), func=cst.Name("f"),
-                whitespace_after_func=cst.SimpleWhitespace(""),
-            )  # fmt: skip
-            inside = code(bare)[2:-1]
-            before = newlines(source[: annotation.text.source_offset(0)])
-            after = total - before - newlines(inside)
-            if called.is_docstring or after < 0 or annotation.call.args[0].star:
-                inside, before, after = option_text(called.argument.value), 0, total
-        if called.is_docstring:  # the string stays what __doc__ is
-            return f"{source}; {function}({inside})"
-        newline = self.tree.default_newline
-        text = f"{newline * before}{inside.replace(chr(10), newline)}{newline * after}"
-        return f"{function}({text})"
-
     def _layers(self, layered: Layered, source: str) -> str:
-        """The statements that stand for the annotation, over as many lines as the string took."""
-        statements = layered.layers.statements(self.file.literal(self._layers_key(layered)))
-        if layered.is_docstring:
-            return "; ".join((source, *statements))
         start, end = self._spans[layered.node]
         before = self.source.text[self.source.line_start(start) : start]
         after = self.source.text[end : self.source.line_end(end)]
-        newline, total = self.tree.default_newline, newlines(source)
-        if before.strip() or after.strip():  # the last one ends in a bracket, that may be wide
-            code = "; ".join(statements)
-            return f"{code[:-1]}{newline * total}{code[-1]}"
-        rows = [*statements[:total], "; ".join(statements[total:])]
-        rows = [row for row in rows if row]
-        return f"{newline}{before}".join(rows) + newline * (total + 1 - len(rows))
+        key = self.file.literal(self._layers_key(layered))
+        around = before, after
+        return layers_statements(layered, key, around, self.tree.default_newline, source)
 
     def _writing(self, values: Parameters, *, keep_lines: bool) -> Iterator[Edit]:
         for item in self.found.edited:

@@ -58,9 +58,8 @@ def parse(
         line = line_too_deep(text.text)
         if not line:
             raise
-        found = Diagnostic(
-            path, cell, line, 1, "NNI403", TOO_DEEP
-        )  # such lines are too long to show
+        # Without its text: such a line is too long to show.
+        found = Diagnostic(path, cell, line, 1, "NNI403", TOO_DEEP)
         raise CompileError([found]) from None
     masked = replace(masked, text=parsed)
     return Module(source, python, tree, masked, file, cell, imported if has_calls else None)

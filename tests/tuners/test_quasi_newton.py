@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nni_tuners.encode import Floats
@@ -22,6 +22,7 @@ def rosenbrock(x: Floats) -> tuple[float, Floats]:
 
 
 @given(st.lists(st.floats(-5, 5), min_size=3, max_size=3), st.integers(0, 1000))
+@example([0.0, 0.0, 2.2250738585e-313], 0)
 def test_ellipsoids(start: list[float], seed: int) -> None:
     factor = np.random.default_rng(seed).normal(size=(3, 3))
     matrix = factor @ factor.T + 0.1 * np.eye(3)

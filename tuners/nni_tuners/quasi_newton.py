@@ -41,7 +41,8 @@ def minimum(
         limit = MAX_FIRST_MOVE if inverse is None else MAX_MOVE
         if longest == 0:
             break
-        move *= min(1.0, limit / longest)
+        if longest > limit:
+            move *= limit / longest
         found = _search(objective, point, move, value, float(move @ gradient), lower, upper)
         if found is None:
             break
