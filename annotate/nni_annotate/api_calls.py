@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import difflib
-import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from nni_annotate.diagnostics import Diagnostic, Where, place_of
 from nni_annotate.domains import TYPES
@@ -27,45 +27,47 @@ API = (
     "report_intermediate_result",
 )
 _ASKS = frozenset({"nni.get_next_parameter", "nni.get_next_parameters", "nni.get_parameters"})
-_ASKING = re.compile("get_")
-_CALLING = re.compile(r"\.\s*\w+\s*\(")
 _CLOSE = 0.81  # nearer than a function of NNI's that is offered nowhere here
 
 
-def asks_for_parameters(texts: Iterable[PythonText], path: str) -> Iterator[Diagnostic]:
-    """Calls that ask for parameters, as the file imports nni; each message is what is called."""
-    for where, asked, _ in _calls(texts, _ASKING):
-        if asked in _ASKS:
-            yield where.diagnostic(path, "NNI406", asked, is_error=True)
+@dataclass(frozen=True)
+class ApiCall:
+    """A call of what a file imports from nni: `n.choice(...)` calls `nni.choice`."""
+
+    where: Where
+    called: str
+    written: str
 
 
-def misspelt_calls(texts: Iterable[PythonText], path: str) -> Iterator[Diagnostic]:
+def asks_for_parameters(calls: Iterable[ApiCall], path: str) -> Iterator[Diagnostic]:
+    """Calls that ask for parameters; each message is what is called."""
+    for call in calls:
+        if call.called in _ASKS:
+            yield call.where.diagnostic(path, "NNI406", call.called, is_error=True)
+
+
+def misspelt_calls(calls: Iterable[ApiCall], path: str) -> Iterator[Diagnostic]:
     """Warnings of calls of the module nni that are nearly one of its functions."""
-    for where, called, shown in _calls(texts, _CALLING):
-        owner, _, name = called.rpartition(".")
-        near = difflib.get_close_matches(name, API, n=1, cutoff=_CLOSE)
-        if owner == "nni" and "." in shown and near and name not in API:
-            module = shown.partition(".")[0]
-            message = f"{shown} is no function of nni's; did you mean {module}.{near[0]}?"
-            yield where.diagnostic(path, "NNI502", message, is_error=False)
+    for call in calls:
+        owner, _, name = call.called.rpartition(".")
+        if owner != "nni" or "." not in call.written or name in API:
+            continue
+        if near := difflib.get_close_matches(name, API, n=1, cutoff=_CLOSE):
+            module = call.written.partition(".")[0]
+            message = f"{call.written} is no function of nni's; did you mean {module}.{near[0]}?"
+            yield call.where.diagnostic(path, "NNI502", message, is_error=False)
 
 
-def _calls(
-    texts: Iterable[PythonText], likely: re.Pattern[str]
-) -> Iterator[tuple[Where, str, str]]:
-    """Calls of what the file imports from nni, in texts that hold what is likely there.
-
-    Each with its place, what is called, `nni.choice`, and how that is written.
-    """
+def api_calls(texts: Iterable[PythonText]) -> Iterator[ApiCall]:
+    """The calls of nni's in a file; its cells know what those before them imported."""
     names: Names = {}
     for text in texts:
-        if likely.search(text.python) and (names or "import" in text.python):
-            yield from _calls_in(text, names)
+        yield from _calls_in(text, names)
         if text.cell:
             names = names_after(text.python, names)
 
 
-def _calls_in(text: PythonText, names: Names) -> Iterator[tuple[Where, str, str]]:
+def _calls_in(text: PythonText, names: Names) -> Iterator[ApiCall]:
     try:
         tree = ast.parse(text.python)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -76,12 +78,12 @@ def _calls_in(text: PythonText, names: Names) -> Iterator[tuple[Where, str, str]
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)):
-                called, shown = f"{known.get(owner)}.{name}", f"{owner}.{name}"
-            case ast.Call(func=ast.Name(id=shown)):
-                called = known.get(shown, "")
+                called, written = f"{known.get(owner)}.{name}", f"{owner}.{name}"
+            case ast.Call(func=ast.Name(id=written)):
+                called = known.get(written, "")
             case _:
                 continue
-        if not called.startswith("nni."):
-            continue
-        start = text.source.offset(node.lineno, node.col_offset)
-        yield place_of(text.source, start, start + len(shown), text.cell), called, shown
+        if called.startswith("nni."):
+            start = text.source.offset(node.lineno, node.col_offset)
+            where = place_of(text.source, start, start + len(written), text.cell)
+            yield ApiCall(where, called, written)

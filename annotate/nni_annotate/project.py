@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from nni_annotate.api_calls import asks_for_parameters, misspelt_calls
+from nni_annotate.api_calls import api_calls, asks_for_parameters, misspelt_calls
 from nni_annotate.diagnostics import CompileError, Diagnostic
 from nni_annotate.domains import Domain, identity
 from nni_annotate.lookalikes import look_alikes, may_report
@@ -20,6 +20,7 @@ from nni_annotate.sources import (
     list_source,
     may_hold_annotations,
     may_hold_calls,
+    may_import_nni,
     mentions_nni,
     read_python,
 )
@@ -104,9 +105,10 @@ class _Work:
         texts = texts_of(content, path)
         self.reports = self.reports or may_report(texts) or (not texts and _FINAL in content)
         self.diagnostics.extend(look_alikes(texts, path))
-        if not has_own_nni(self.listing, path):
-            self.asks.extend(asks_for_parameters(texts, path))
-            self.diagnostics.extend(misspelt_calls(texts, path))
+        if may_import_nni(content, path) and not has_own_nni(self.listing, path):
+            calls = list(api_calls(texts))
+            self.asks.extend(asks_for_parameters(calls, path))
+            self.diagnostics.extend(misspelt_calls(calls, path))
         if is_compiled(content) and not path.endswith(NOTEBOOK):
             message = "this file is compiled already; compile the source that it was made from"
             self.diagnostics.append(Diagnostic(path, code="NNI404", message=message))

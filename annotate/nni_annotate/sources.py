@@ -29,6 +29,7 @@ _WORDS = {word: re.compile(word + rb"(?![A-Za-z])") for word in (b"nni", b"NNI",
 _NAME = re.compile(rb"\bnni\b")
 _IMPORT = re.compile(rb"\bimport\s")
 _FROM = re.compile(rb"\bfrom\s+nni\s+import\b")
+_JOINT = re.compile(rb"\\\r?\n")
 _CALL = re.compile(
     rb"\b(?:variable|mutable_layers?|choice|function_choice|randint|q?(?:log)?uniform|q?(?:log)?normal)\b"
 )
@@ -247,9 +248,16 @@ def may_hold_annotations(content: bytes) -> bool:
 
 def may_hold_calls(content: bytes, path: str) -> bool:
     """Whether a file is worth parsing for calls of nni that are parameters."""
-    if path.endswith(NOTEBOOK):  # whose JSON may hold anything before a word
+    # A notebook's JSON may hold anything before a word.
+    is_likely = path.endswith(NOTEBOOK) or _CALL.search(content) is not None
+    return is_likely and may_import_nni(content, path)
+
+
+def may_import_nni(content: bytes, path: str) -> bool:
+    """Whether a file is worth parsing for what it imports from nni."""
+    if path.endswith(NOTEBOOK):
         return b"nni" in content and b"import" in content
-    return _imports_nni(content) and _CALL.search(content) is not None
+    return _imports_nni(_JOINT.sub(b" ", content) if b"\\" in content else content)
 
 
 def _imports_nni(content: bytes) -> bool:

@@ -340,8 +340,10 @@ def test_imports_of_nni_that_are_parameters(tmp_path: Path) -> None:
     heads = [
         "import nni", "import nni as n", "from nni import choice", "from nni import choice as pick",
         "from nni import *", "try:\n    import nni\nexcept ImportError:\n    nni = None",
+        "import os, \\\n    nni", "from \\\r\n    nni import choice",
     ]  # fmt: skip
-    calls = ["nni.choice", "n.choice", "choice", "pick", "choice", "nni.choice"]
+    calls = ["nni.choice", "n.choice", "choice", "pick", "choice", "nni.choice", "nni.choice",
+             "choice"]  # fmt: skip
     for head, call in zip(heads, calls, strict=True):
         (tmp_path / "a.py").write_text(f"{head}\nprint({call}(1, 2, name='k'))\n")
         done = run("nni-annotate", "a.py", "--emit-search-space", cwd=tmp_path)
