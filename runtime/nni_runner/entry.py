@@ -15,6 +15,9 @@ def main(prog_name: str | None = None) -> None:
 
 
 def _command() -> Any:
+    from nni_runner.threads import import_numpy_with_one_thread
+
+    import_numpy_with_one_thread()
     from nni_runner.cli import main as command
 
     return command
