@@ -1,4 +1,4 @@
-"""Every command in the README and the docs is run, those of the docs in a copy of the examples."""
+"""Every command in the README and the docs is run, those of the docs in a copy of the clone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,16 +37,16 @@ def commands(page: Path) -> list[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What a clone holds, and the project's commands on the path."""
+    """What a clone holds, and on the path the project's commands and its Python."""
     copy = tmp_path / "clone"
-    shutil.copytree(
-        ROOT / "examples", copy / "examples", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    for folder in ("examples", "benchmarks"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     binaries = tmp_path / "bin"
     binaries.mkdir()
-    for name in ("nni-annotate", "nni-run"):
+    own = {name: command(name) for name in ("nni-annotate", "nni-run")}
+    for name, words in {**own, "python": [sys.executable]}.items():
         script = binaries / name
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(command(name))} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         script.chmod(0o755)
     return copy
 

@@ -85,7 +85,7 @@ class Comparison:
             for problem in self.problems:
                 outcome = done[self._task(tuner, problem, 0)]
                 if not isinstance(outcome, Run):
-                    yield f"{problem.name}: left out for {tuner}, no {outcome.unsupported}"
+                    yield f"{problem.name}: left out for {tuner}: {outcome.unsupported}"
 
     def _table(self, regrets: Floats, milliseconds: Floats) -> str:
         scores = averaged(regrets)

@@ -21,7 +21,8 @@ from nni_annotate.domains import (
 )
 from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners.quantiles import value_at
-from peer_space import UnsupportedError, has_branches, leaves, parameters_of
+from peer_space import has_branches, leaves, parameters_of
+from race import UnsupportedError
 
 
 class HeboTuner:
@@ -33,7 +34,7 @@ class HeboTuner:
 
     def update_search_space(self, space: SearchSpace, /) -> None:
         if has_branches(space.items()):
-            raise UnsupportedError("nested choices")
+            raise UnsupportedError("it has no nested choices")
         self._space = space
         np.random.seed(self._seed)  # it draws from the global generators
         torch.manual_seed(self._seed)

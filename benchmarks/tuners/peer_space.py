@@ -22,15 +22,12 @@ from nni_annotate.domains import (
     quantised,
 )
 from nni_annotate.space import Parameters
+from race import UnsupportedError
 
 Domains: TypeAlias = Iterable[tuple[str, Domain]]
 Pick: TypeAlias = Callable[
     [str, Plain], Any
 ]  # a value for the leaf; of a choice the option's index
-
-
-class UnsupportedError(Exception):
-    """A tuner cannot take a search space; the text says what of it."""
 
 
 def leaves(domains: Domains, inside: str = "") -> Iterator[tuple[str, Plain]]:
@@ -40,7 +37,7 @@ def leaves(domains: Domains, inside: str = "") -> Iterator[tuple[str, Plain]]:
     """
     for key, domain in domains:
         if isinstance(domain, MutableLayer):
-            raise UnsupportedError("mutable layers")
+            raise UnsupportedError("it has no mutable layers")
         yield inside + key, domain
         if isinstance(domain, Choice):
             for option in domain.options:

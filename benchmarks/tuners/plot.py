@@ -9,8 +9,8 @@ import numpy as np
 
 from scores import WORST, Floats, Interval, intervals
 
-WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 50, 170, 20, 45  # margins; the right one has the names
+WIDTH, HEIGHT = 760, 400
+LEFT, RIGHT, TOP, BOTTOM = 50, 210, 20, 45  # margins; the right one has the names
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 RESAMPLES = 300  # for each number of results; a band needs no more digits
 LINE_HEIGHT = 18
@@ -62,9 +62,8 @@ class _Scale:
             colour = "#888888" if np.isclose(tick, 1) else "#dddddd"
             yield f'<path d="M{LEFT} {y}H{right}" stroke="{colour}"/>'
             yield f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{tick:.1f}</text>'
-        for count in sorted(
-            {1, *np.linspace(0, self._trials, 5).round().astype(int).tolist()} - {0}
-        ):
+        step = max(round(self._trials / 5), 1)
+        for count in range(step, self._trials + 1, step):
             x = self.x(count)
             yield f'<text x="{x}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{count}</text>'
         middle = (LEFT + right) / 2

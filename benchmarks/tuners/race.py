@@ -12,10 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import NoMoreTrialError
+from nni_tuners import NoMoreTrialError, TunerError
 from problem import Problem
 
 NOISE = 1  # the noise's stream of random numbers is not the one of a tuner with the same seed
+
+
+class UnsupportedError(Exception):
+    """A tuner cannot take a search space; the text says why."""
 
 
 class Tuner(Protocol):
@@ -51,7 +55,8 @@ def race(tuner: Tuner, problem: Problem, trials: int, pending: int, seed: int) -
     `pending` trials run at a time: of each that is asked for, up to `pending` - 1 before it are
     untold, and results come in the order of asking. The seed is that of the noise.
     The curve of a tuner that ends earlier goes on level.
-    Raises SpaceError where what a tuner suggests is outside the search space.
+    Raises UnsupportedError where the tuner refuses the search space, and SpaceError where what it
+    suggests is outside of it.
     """
     clock = _Clock()
     noise = np.random.default_rng((NOISE, seed))
@@ -66,7 +71,7 @@ def race(tuner: Tuner, problem: Problem, trials: int, pending: int, seed: int) -
         clock.measure(lambda: tuner.trial_end(trial, True))
         results.append((seen, value))
 
-    clock.measure(lambda: tuner.update_search_space(problem.space))
+    clock.measure(partial(_take, tuner, problem.space))
     for trial in range(trials):
         if len(running) == pending:
             tell()
@@ -90,6 +95,13 @@ class _Clock:
         found = call()
         self.seconds += time.process_time() - start
         return found
+
+
+def _take(tuner: Tuner, space: SearchSpace) -> None:
+    try:
+        tuner.update_search_space(space)
+    except TunerError as error:
+        raise UnsupportedError(str(error)) from None
 
 
 def _ask(tuner: Tuner, trial: int) -> Parameters | None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peer_space import UnsupportedError
 from peers import make
 from problem import Problem
-from race import Run, race
+from race import Run, UnsupportedError, race
 from surfaces import SURFACES
 from synthetic import SYNTHETIC
 
@@ -39,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Refusal:
-    """That a tuner cannot take a problem's search space, and what of it."""
+    """That a tuner cannot take a problem's search space, and why."""
 
     unsupported: str
 
