@@ -20,15 +20,16 @@ from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, Plan, make_place, seconds
 from nni_runner.failure import explain_failure
+from nni_runner.given import read_arguments, read_parameters
 from nni_runner.launchers.launcher import Interrupted, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.loop import Loop
-from nni_runner.once import read_parameters, run_once
+from nni_runner.once import run_once
 from nni_runner.progress import make_progress
 from nni_runner.report import Report
 from nni_runner.store import Store
 from nni_runner.target import Target, find_command, read_target
-from nni_tuners import Tuner, TunerError, find_tuner
+from nni_tuners import Tuner, TunerError, make_tuner, official_name
 
 _OF_EXPERIMENTS = {
     "trials": "trials",
@@ -37,6 +38,7 @@ _OF_EXPERIMENTS = {
     "minimize": "minimize",
     "maximize": "maximize",
     "tuner": "tuner",
+    "tuner-arg": "tuner_arguments",
     "seed": "seed",
     "no-baseline": "baseline",
     "experiments-dir": "experiments_dir",
@@ -59,6 +61,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--tuner", default="auto", show_default=True,
               help="Who chooses the parameters: auto, TPE, GP, Random, GridSearch, Anneal, "
                    "Evolution, RegularizedEvolution, CMA-ES, QMC or BatchTuner.")  # fmt: skip
+@click.option("--tuner-arg", "tuner_arguments", metavar="NAME=VALUE", multiple=True,
+              help="An argument of the tuner, such as population_size=16.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
               help="Makes the tuner's choices repeatable.")  # fmt: skip
 @click.option("--baseline/--no-baseline", default=True, show_default=True,
@@ -80,6 +84,7 @@ def main(
     minimize: bool,
     maximize: bool,
     tuner: str,
+    tuner_arguments: tuple[str, ...],
     seed: int | None,
     baseline: bool,
     script: str | None,
@@ -103,7 +108,7 @@ def main(
             _refuse_with(click.get_current_context())
         elif minimize == maximize:
             raise UsageError("say --maximize or --minimize: is a higher result better or a lower?")
-        kind = _find_tuner(tuner)
+        tuner, named = _find_tuner(tuner), read_arguments(tuner_arguments)
         time_limit = seconds(duration) if duration is not None else None
         checked = read_target(target, experiments_dir.expanduser())
         show_diagnostics(checked.warnings)
@@ -116,11 +121,12 @@ def main(
             trials=20 if trials is None and time_limit is None else trials,
             seconds=time_limit,
             concurrency=concurrency,
-            tuner=kind.__name__.removesuffix("Tuner"),
+            tuner=tuner,
             seed=secrets.randbits(31) if seed is None else seed,
             baseline=baseline and checked.is_annotated,
+            tuner_arguments=named,
         )
-        report = run_experiment(target, checked, words, plan, kind, experiments_dir)
+        report = run_experiment(target, checked, words, plan, _make_tuner(plan), experiments_dir)
     except CompileError as error:
         show_diagnostics(error.diagnostics)
         sys.exit(1)
@@ -138,13 +144,12 @@ def run_experiment(
     target: Target,
     command: tuple[str, ...],
     plan: Plan,
-    kind: type[Tuner],
+    tuner: Tuner,
     experiments: Path,
 ) -> Report:
     """Runs a new experiment to its end. Raises RunnerError, TunerError."""
     if not target.space:
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
-    tuner = kind(optimize_mode=plan.optimize_mode, seed=plan.seed)
     tuner.update_search_space(target.space.to_json())
     place = make_place(experiments)
     code = target.put(place.code, leave_out=place.folder.parent)
@@ -158,6 +163,7 @@ def run_experiment(
             "defaults": target.defaults,
             "optimize_mode": plan.optimize_mode,
             "tuner": plan.tuner,
+            "tuner_arguments": plan.tuner_arguments,
             "seed": plan.seed,
             "trials": plan.trials,
             "seconds": plan.seconds,
@@ -213,11 +219,20 @@ def _notify(notices: Notices, number: int) -> Any:
     return signal.signal(number, handler)
 
 
-def _find_tuner(name: str) -> type[Tuner]:
+def _find_tuner(name: str) -> str:
     try:
-        return find_tuner(name)
+        return official_name(name)
     except TunerError as error:
         raise UsageError(str(error)) from None
+
+
+def _make_tuner(plan: Plan) -> Tuner:
+    try:
+        return make_tuner(
+            plan.tuner, plan.tuner_arguments, optimize_mode=plan.optimize_mode, seed=plan.seed
+        )
+    except TunerError as error:
+        raise UsageError(f"--tuner {plan.tuner}: {error}") from None
 
 
 def _refuse_with(context: click.Context) -> None:

@@ -6,8 +6,9 @@ import os
 import re
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nni_runner.errors import RunnerError, UsageError
 
@@ -20,7 +21,10 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
 
 @dataclass(frozen=True)
 class Plan:
-    """The limits and the ways of one experiment; None stands for no limit."""
+    """The limits and the ways of one experiment; None stands for no limit.
+
+    `tuner_arguments` are those of that tuner alone, by name.
+    """
 
     maximize: bool
     trials: int | None
@@ -29,6 +33,7 @@ class Plan:
     tuner: str
     seed: int
     baseline: bool
+    tuner_arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
     def optimize_mode(self) -> str:

@@ -13,38 +13,12 @@ from types import FrameType
 import click
 
 import nni_trial
-from nni_annotate.domains import identity
-from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, by_key
-from nni_runner.errors import RunnerError, UsageError
+from nni_annotate.space import Parameters
+from nni_runner.errors import RunnerError
 from nni_runner.launchers.local import trial_environment
 from nni_runner.results import ResultsFile
 from nni_runner.target import Target
 from nni_runner.trial import Reported
-
-
-def read_parameters(path: Path, target: Target) -> Parameters:
-    """The parameters in a JSON file, by the search space's keys or its short names.
-
-    A value that is the script's own is left to the script: it may lie outside the space.
-    Raises UsageError.
-    """
-    space, own = target.space, target.defaults or {}
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: can't be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: is no JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"{path}: expected a JSON object of parameters")
-    try:
-        values = by_key(data, space)
-        return space.canonical(
-            {k: v for k, v in values.items() if k not in own or identity(v) != identity(own[k])}
-        )
-    except SpaceError as error:
-        raise UsageError(f"{path}: {error}") from None
 
 
 def run_once(

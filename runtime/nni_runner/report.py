@@ -59,6 +59,7 @@ class Report:
                 "reason": self.outcome.reason,
                 "optimize_mode": self.plan.optimize_mode,
                 "tuner": self.plan.tuner,
+                "tuner_arguments": self.plan.tuner_arguments,
                 "seed": self.plan.seed,
                 "concurrency": self.plan.concurrency,
                 "trial_limit": self.plan.trials,

@@ -54,7 +54,8 @@ def test_a_tuner_that_goes_wrong(
     target = read_target(tmp_path / "train.py", tmp_path / "experiments")
     words = find_command(target, None, None, ())
     plan = Plan(True, 9, None, 1, "Mine", 0, baseline=True)
-    report = run_experiment(tmp_path, target, words, plan, tuner, tmp_path / "experiments")
+    made = tuner(optimize_mode="maximize", seed=0)
+    report = run_experiment(tmp_path, target, words, plan, made, tmp_path / "experiments")
     assert report.outcome.status == "failed"
     assert reason in report.outcome.reason
     assert len(report.history.trials) == trials

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment, command, run
+from nni_runner.store import Store
 
 TRAIN = '''
 import sys
@@ -67,6 +68,14 @@ class Lab:
         """The folder of the only experiment."""
         (folder,) = self.experiments.iterdir()
         return folder
+
+
+def facts(lab: Lab) -> dict[str, Any]:
+    """What the only experiment's history says of the experiment itself."""
+    store = Store(lab.experiment() / "history.sqlite")
+    found = store.description()
+    store.close()
+    return found
 
 
 @pytest.fixture
@@ -171,12 +180,28 @@ def test_no_baseline(lab: Lab) -> None:
     assert not any(trial["is_baseline"] for trial in report["trials"])
 
 
-@pytest.mark.parametrize("tuner", ["TPE", "tpe", "random", "GridSearch"])
-def test_tuners_by_name(lab: Lab, tuner: str) -> None:
-    """As NNI spells them, or nearly so."""
+@pytest.mark.parametrize(
+    ("tuner", "name"),
+    [("TPE", "TPE"), ("tpe", "TPE"), ("grid", "GridSearch"), ("cma_es", "CMA-ES")],
+)
+def test_tuners_by_name(lab: Lab, tuner: str, name: str) -> None:
+    """As NNI spells them, or nearly so; the record has the name as it is documented."""
     report = lab.json("--minimize", "--trials", "3", "--tuner", tuner, "--concurrency", "2")
-    assert report["experiment"]["tuner"].lower() == tuner.lower()
+    assert report["experiment"]["tuner"] == name
+    assert facts(lab)["tuner"] == name
     assert len(report["trials"]) == 3
+
+
+def test_arguments_of_the_tuner(lab: Lab) -> None:
+    """They reach it, and are on record."""
+    words = ("--tuner", "GridSearch", "--tuner-arg", "points=2", "--tuner-arg", "max_values=1")
+    report = lab.json("--minimize", "--no-baseline", *words)
+    assert [trial["parameters"]["train/x/uniform"] for trial in report["trials"]] == [
+        -1, -1, 1, 1
+    ]  # fmt: skip
+    expected = {"points": 2, "max_values": 1}
+    assert report["experiment"]["tuner_arguments"] == expected
+    assert facts(lab)["tuner_arguments"] == expected
 
 
 def test_failing_trials_don_t_end_an_experiment_that_works(lab: Lab) -> None:
@@ -328,6 +353,38 @@ def test_a_killed_runner_leaves_no_trial_behind(lab: Lab) -> None:
         (["--maximize", "--time", "soon"], 2, "expected a duration such as 90s, 30m or 1h30m"),
         (["--maximize", "--minimize"], 2, "say --maximize or --minimize"),
         (["--maximize", "--tuner", "TPEE"], 2, "did you mean TPE?"),
+        (["--maximize", "--tuner-arg", "gamma"], 2, "--tuner-arg gamma: expected NAME=VALUE"),
+        (
+            ["--maximize", "--tuner-arg", "gamma=0.2", "--tuner-arg", "gamma=0.3"],
+            2,
+            "--tuner-arg gamma=0.3: gamma is given twice",
+        ),
+        (
+            ["--maximize", "--tuner-arg", "gamma=0.2"],
+            2,
+            "--tuner auto: gamma: no such argument; expected none",
+        ),
+        (
+            ["--maximize", "--tuner", "tpe", "--tuner-arg", "gama=0.2"],
+            2,
+            "--tuner TPE: gama: no such argument; expected one of multivariate, n_startup_jobs, "
+            "n_ei_candidates, gamma; did you mean gamma?",
+        ),
+        (
+            ["--maximize", "--tuner", "qmc", "--tuner-arg", "seed=1"],
+            2,
+            "--tuner QMC: seed: no such argument; expected none",
+        ),
+        (
+            ["--maximize", "--tuner", "TPE", "--tuner-arg", "gamma=2"],
+            2,
+            "--tuner TPE: gamma: expected a number between 0 and 1, found 2",
+        ),
+        (
+            ["--maximize", "--tuner", "TPE", "--tuner-arg", "multivariate=no"],
+            2,
+            'multivariate: expected true or false, found "no"',
+        ),
         (["--maximize", "--time", "9" * 20 + "d"], 2, "below ten years"),
         (["--maximize", "--script", "other.py"], 2, "--script other.py: no such file"),
         (["--maximize", "--script", "train.py", "--command", "x"], 2, "either --script or"),

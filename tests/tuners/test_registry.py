@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 import nni_tuners
+from conftest import ROOT
 from nni_tuners import (
     TUNERS,
     AnnealTuner,
@@ -23,6 +25,8 @@ from nni_tuners import (
     TPETuner,
     TunerError,
     find_tuner,
+    make_tuner,
+    official_name,
 )
 
 NAMES = (
@@ -72,6 +76,47 @@ def test_the_names_are_those_of_nni() -> None:
 )
 def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:
     assert find_tuner(name) is tuner
+    assert TUNERS[official_name(name)] is tuner
+
+
+def test_makes_a_tuner_with_arguments_of_its_own() -> None:
+    tuner = make_tuner("evolution", {"population_size": 9}, optimize_mode="maximize", seed=1)
+    assert isinstance(tuner, EvolutionTuner)
+    assert (tuner.population_size, tuner.optimize_mode) == (9, "maximize")
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "message"),
+    [
+        (
+            "evolution",
+            "population",
+            "population: no such argument; expected one of population_size; "
+            "did you mean population_size?",
+        ),
+        ("auto", "gamma", "gamma: no such argument; expected none"),
+        ("GP", "cold_start_num", 'cold_start_num: expected an int from 1 on, found "x"'),
+        ("QMC", "seed", "seed: no such argument; expected none"),
+        ("TPE", "gamma", 'gamma: expected a number between 0 and 1, found "x"'),
+        ("TPE", "multivariate", 'multivariate: expected true or false, found "x"'),
+    ],
+)
+def test_says_which_arguments_a_tuner_takes(name: str, argument: str, message: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        make_tuner(name, {argument: "x"}, optimize_mode="minimize", seed=1)
+    assert str(caught.value) == message
+
+
+def test_the_documentation_has_every_tuner_with_its_arguments() -> None:
+    text = (ROOT / "docs" / "tuners.md").read_text(encoding="utf-8")
+    documented = {
+        name: re.findall(r"(\w+)=([^`]+)", arguments)
+        for name, arguments in re.findall(r"^\| `(.*?)` \| .* \|(.*)\|$", text, re.MULTILINE)
+    }
+    assert documented == {
+        name: [(argument, repr(default)) for argument, default in kind.arguments().items()]
+        for name, kind in TUNERS.items()
+    }
 
 
 @pytest.mark.parametrize(

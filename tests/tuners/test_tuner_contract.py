@@ -30,7 +30,7 @@ from nni_annotate.domains import (
 )
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import TUNERS, Tuner, TunerError
+from nni_tuners import TUNERS, Tuner, TunerError, make_tuner
 
 DOMAINS: dict[str, Domain] = {
     "choice": Choice(("a", "b", 1, 1.0, True, None)),
@@ -455,6 +455,22 @@ def test_refuses_arguments_that_make_no_sense(
     with pytest.raises(TunerError) as caught:
         TUNERS[any_tuner_name](**keywords)
     assert str(caught.value) == message
+
+
+def test_its_own_arguments_are_taken_by_name(any_tuner_name: str) -> None:
+    """And by no other name; what none of them can be, no tuner takes for one."""
+    keywords: dict[str, Any] = {"optimize_mode": "maximize", "seed": 3}
+    space = SPACES["choice" if any_tuner_name in ONE_CHOICE else "all"]
+    defaults = TUNERS[any_tuner_name].arguments()
+    made = make_tuner(any_tuner_name, defaults, **keywords)
+    made.update_search_space(space)
+    assert play(made, 15) == play(start(any_tuner_name, space, optimize_mode="maximize"), 15)
+    for name in defaults:
+        with pytest.raises(TunerError, match=f"^{name}: expected .*, found {{}}$"):
+            make_tuner(any_tuner_name, {name: {}}, **keywords)
+    for name in ("seed", "optimize_mode", "nothing_like_it"):
+        with pytest.raises(TunerError, match=f"^{name}: no such argument; expected "):
+            make_tuner(any_tuner_name, {name: 1}, **keywords)
 
 
 def test_asks_for_a_search_space_first(any_tuner_name: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nni_tuners.grid_search import GridSearchTuner
     from nni_tuners.qmc import QMCTuner
     from nni_tuners.random_search import RandomTuner
-    from nni_tuners.registry import TUNERS, find_tuner
+    from nni_tuners.registry import TUNERS, find_tuner, make_tuner, official_name
     from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
     from nni_tuners.tpe import TPETuner
     from nni_tuners.tuner import Tuner
@@ -38,6 +38,8 @@ __all__ = [
     "Tuner",
     "TunerError",
     "find_tuner",
+    "make_tuner",
+    "official_name",
 ]
 
 _HOMES = {
@@ -57,6 +59,8 @@ _HOMES = {
     "Tuner": "tuner",
     "TunerError": "errors",
     "find_tuner": "registry",
+    "make_tuner": "registry",
+    "official_name": "registry",
 }
 
 

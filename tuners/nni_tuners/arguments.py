@@ -12,6 +12,12 @@ def check_count(name: str, number: int, least: int = 1) -> None:
         raise TunerError(f"{name}: expected an int from {least} on, found {show(number)}")
 
 
+def check_flag(name: str, flag: bool) -> None:
+    """Raises TunerError unless it is true or false."""
+    if not isinstance(flag, bool):
+        raise TunerError(f"{name}: expected true or false, found {show(flag)}")
+
+
 def check_share(name: str, number: float) -> None:
     """Raises TunerError unless it lies between 0 and 1, both excluded."""
     if not isinstance(number, int | float) or not 0 < number < 1:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from nni_tuners.anneal import AnnealTuner
 from nni_tuners.auto import AutoTuner
@@ -39,9 +41,33 @@ def find_tuner(name: str) -> type[Tuner]:
 
     Raises TunerError where there is none.
     """
+    return TUNERS[official_name(name)]
+
+
+def make_tuner(
+    name: str, arguments: Mapping[str, Any], *, optimize_mode: str, seed: int | None
+) -> Tuner:
+    """A tuner by its name and by name the arguments that are its own, NNI's `classArgs`.
+
+    Raises TunerError naming the arguments that there are.
+    """
+    kind = find_tuner(name)
+    known = kind.arguments()
+    for argument in arguments:
+        if argument not in known:
+            expected = f"one of {', '.join(known)}" if known else "none"
+            message = f"{argument}: no such argument; expected {expected}"
+            if close := get_close_matches(argument, known, n=1):
+                message += f"; did you mean {close[0]}?"
+            raise TunerError(message)
+    return kind(optimize_mode=optimize_mode, seed=seed, **arguments)
+
+
+def official_name(name: str) -> str:
+    """How that tuner's name is written. Raises TunerError where there is none."""
     known = {_plain(official): official for official in TUNERS} | ALIASES
     if _plain(name) in known:
-        return TUNERS[known[_plain(name)]]
+        return known[_plain(name)]
     message = f"expected a tuner out of {', '.join(TUNERS)}; found {name}"
     if close := get_close_matches(_plain(name), known, n=1):
         message += f"; did you mean {known[close[0]]}?"

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from nni_tuners.arguments import check_count, check_share
+from nni_tuners.arguments import check_count, check_flag, check_share
 from nni_tuners.encode import MAX_LISTED, Floats
 from nni_tuners.novelty import untried
 from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
@@ -44,6 +44,7 @@ class TPETuner(Tuner):
         gamma: float = 0.15,
     ) -> None:
         super().__init__(optimize_mode=optimize_mode, seed=seed)
+        check_flag("multivariate", multivariate)
         check_count("n_startup_jobs", n_startup_jobs)
         check_count("n_ei_candidates", n_ei_candidates)
         check_share("gamma", gamma)

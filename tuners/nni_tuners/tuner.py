@@ -6,6 +6,7 @@ of numbers (see `encode`), a history of them, and losses that are always minimis
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,13 @@ class Tuner(ABC):
         self.rng = np.random.default_rng(seed)
         self.pending: dict[int, Floats] = {}  # trials that have not ended, by parameter id
         self._known: tuple[Code, History] | None = None
+
+    @classmethod
+    def arguments(cls) -> dict[str, Any]:
+        """The arguments that not every tuner takes, with their defaults."""
+        found = inspect.signature(cls).parameters.items()
+        common = ("optimize_mode", "seed")
+        return {name: parameter.default for name, parameter in found if name not in common}
 
     @property
     def code(self) -> Code:

@@ -1,0 +1,64 @@
+"""What somebody wrote down: parameters in files, arguments of a tuner on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from nni_annotate.domains import identity
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, by_key
+from nni_runner.errors import UsageError
+from nni_runner.target import Target
+
+
+def read_parameters(path: Path, target: Target) -> Parameters:
+    """The parameters in a JSON file, by the search space's keys or its short names.
+
+    A value that is the script's own is left to the script: it may lie outside the space.
+    Raises UsageError.
+    """
+    space, own = target.space, target.defaults or {}
+    data = _read_json(path)
+    if not isinstance(data, dict):
+        raise UsageError(f"{path}: expected a JSON object of parameters")
+    try:
+        values = by_key(data, space)
+        return space.canonical(
+            {k: v for k, v in values.items() if k not in own or identity(v) != identity(own[k])}
+        )
+    except SpaceError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def read_arguments(words: Iterable[str]) -> dict[str, Any]:
+    """Arguments written as NAME=VALUE: each value as JSON, as text where it is none.
+
+    Raises UsageError.
+
+    >>> read_arguments(["population_size=16", "mode=fast"])
+    {'population_size': 16, 'mode': 'fast'}
+    """
+    arguments: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--tuner-arg {word}: expected NAME=VALUE")
+        if name in arguments:
+            raise UsageError(f"--tuner-arg {word}: {name} is given twice")
+        try:
+            arguments[name] = json.loads(text)
+        except ValueError:
+            arguments[name] = text
+    return arguments
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: is no JSON: {error}") from None
