@@ -15,12 +15,12 @@ from typing import Any
 import click
 
 from nni_annotate import __version__
-from nni_annotate.cli import show_diagnostics
+from nni_annotate.cli import count, show_diagnostics
 from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, Plan, make_place, seconds
 from nni_runner.failure import explain_failure
-from nni_runner.given import read_arguments, read_parameters
+from nni_runner.given import read_arguments, read_parameters, read_sets
 from nni_runner.launchers.launcher import Interrupted, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.loop import Loop
@@ -41,6 +41,7 @@ _OF_EXPERIMENTS = {
     "tuner-arg": "tuner_arguments",
     "seed": "seed",
     "no-baseline": "baseline",
+    "try": "tried",
     "experiments-dir": "experiments_dir",
     "json": "as_json",
 }
@@ -67,6 +68,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
               help="Makes the tuner's choices repeatable.")  # fmt: skip
 @click.option("--baseline/--no-baseline", default=True, show_default=True,
               help="Whether trial 0 runs the script's own values.")  # fmt: skip
+@click.option("--try", "tried", metavar="PARAMS.json", multiple=True,
+              type=click.Path(path_type=Path),
+              help="Run these first, after the baseline; may be given several times.")  # fmt: skip
 @click.option("--script", metavar="FILE", help="The script to run, where several could be.")
 @click.option("--command", metavar="COMMAND", help='What to run instead, such as "bash train.sh".')
 @click.option("--with", "parameters", metavar="PARAMS.json", type=click.Path(path_type=Path),
@@ -87,6 +91,7 @@ def main(
     tuner_arguments: tuple[str, ...],
     seed: int | None,
     baseline: bool,
+    tried: tuple[Path, ...],
     script: str | None,
     command: str | None,
     parameters: Path | None,
@@ -125,7 +130,9 @@ def main(
             seed=secrets.randbits(31) if seed is None else seed,
             baseline=baseline and checked.is_annotated,
             tuner_arguments=named,
+            tried=tuple(values for path in tried for values in read_sets(path, checked)),
         )
+        _check_limit(plan)
         report = run_experiment(target, checked, words, plan, _make_tuner(plan), experiments_dir)
     except CompileError as error:
         show_diagnostics(error.diagnostics)
@@ -169,6 +176,7 @@ def run_experiment(
             "seconds": plan.seconds,
             "concurrency": plan.concurrency,
             "baseline": plan.baseline,
+            "tried": plan.tried,
         }
     )
     notices = Notices()
@@ -233,6 +241,17 @@ def _make_tuner(plan: Plan) -> Tuner:
         )
     except TunerError as error:
         raise UsageError(f"--tuner {plan.tuner}: {error}") from None
+
+
+def _check_limit(plan: Plan) -> None:
+    least = plan.baseline + len(plan.tried)
+    if plan.tried and plan.trials is not None and plan.trials < least:
+        baseline = "the baseline and " if plan.baseline else ""
+        given = count(len(plan.tried), "set")
+        raise UsageError(
+            f"--trials {plan.trials}: expected {least} at least, for {baseline}{given} of "
+            "parameters by --try"
+        )
 
 
 def _refuse_with(context: click.Context) -> None:

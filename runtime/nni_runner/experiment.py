@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nni_annotate.space import Parameters
 from nni_runner.errors import RunnerError, UsageError
 
 DEFAULT_FOLDER = Path("~/nni-experiments")
@@ -23,7 +24,8 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
 class Plan:
     """The limits and the ways of one experiment; None stands for no limit.
 
-    `tuner_arguments` are those of that tuner alone, by name.
+    `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
+    wrote down, whole and inside the search space: the first trials after the baseline.
     """
 
     maximize: bool
@@ -34,6 +36,7 @@ class Plan:
     seed: int
     baseline: bool
     tuner_arguments: dict[str, Any] = field(default_factory=dict)
+    tried: tuple[Parameters, ...] = ()
 
     @property
     def optimize_mode(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nni_annotate.domains import identity
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, by_key
+from nni_annotate.space import Parameters, by_key, short_names
 from nni_runner.errors import UsageError
 from nni_runner.target import Target
 
@@ -31,6 +31,44 @@ def read_parameters(path: Path, target: Target) -> Parameters:
         )
     except SpaceError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def read_sets(path: Path, target: Target) -> list[Parameters]:
+    """The sets of parameters in a JSON file, one object or a list of them, each made whole.
+
+    What a set leaves out is the script's own value. Raises UsageError, also where a value lies
+    outside the search space.
+    """
+    data = _read_json(path)
+    sets = data if isinstance(data, list) else [data]
+    if not sets or not all(isinstance(values, dict) for values in sets):
+        raise UsageError(f"{path}: expected a JSON object of parameters, or a list of them")
+    found = []
+    for at, values in enumerate(sets):
+        try:
+            found.append(_whole(values, target))
+        except (SpaceError, UsageError) as error:
+            place = f"{path}: [{at}]" if isinstance(data, list) else path
+            raise UsageError(f"{place}: {error}") from None
+    return found
+
+
+def _whole(values: Parameters, target: Target) -> Parameters:
+    """These parameters, and the script's own values for all others."""
+    space, own = target.space, target.defaults or {}
+    given = space.canonical(by_key(values, space))
+    names = short_names(space)
+    for key in space:
+        if key in given:
+            continue
+        if key not in own:
+            raise UsageError(f"{names[key]}: expected a value: the script's own isn't known")
+        try:
+            given |= space.canonical({key: own[key]})
+        except SpaceError as error:
+            message = f"{names[key]}: expected a value: the script's own lies outside: {error}"
+            raise UsageError(message) from None
+    return {key: given[key] for key in space}
 
 
 def read_arguments(words: Iterable[str]) -> dict[str, Any]:

@@ -103,15 +103,10 @@ class Loop:
     def _fill_slots(self) -> None:
         while len(self._slots) < self.plan.concurrency and self._may_start():
             number = len(self.history.trials)
-            is_baseline = number == 0 and self.plan.baseline
-            if is_baseline:
-                parameters = self.defaults
-            else:
-                suggested = self._ask(number)
-                if suggested is None:
-                    return
-                parameters = suggested
-            self._start(number, parameters, is_baseline)
+            parameters = self._parameters_for(number)
+            if parameters is None:
+                return
+            self._start(number, parameters, self._is_baseline(number))
 
     def _may_start(self) -> bool:
         if self._ending or self._exhausted or self._looks_broken():
@@ -123,6 +118,19 @@ class Loop:
         limit = FAILURES_WITH_BASELINE if self.plan.baseline else FAILURES_WITHOUT
         failed = len(self.history.with_status(Status.FAILED))
         return failed >= limit and not self.history.with_status(Status.SUCCEEDED)
+
+    def _is_baseline(self, number: int) -> bool:
+        return number == 0 and self.plan.baseline
+
+    def _parameters_for(self, number: int) -> Parameters | None:
+        """The script's own, then those that somebody wrote down, then the tuner's."""
+        if self._is_baseline(number):
+            return self.defaults
+        at = number - self.plan.baseline
+        if at >= len(self.plan.tried):
+            return self._ask(number)
+        self.tuner.expect_trial(number, self.plan.tried[at])
+        return self.plan.tried[at]
 
     def _ask(self, number: int) -> Parameters | None:
         try:

@@ -8,74 +8,11 @@ import sqlite3
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from conftest import clean_environment, command, run
-from nni_runner.store import Store
-
-TRAIN = '''
-import sys
-
-def main():
-    """@nni.variable(nni.uniform(-1, 1), name=x)"""
-    x = 0.5
-    """@nni.variable(nni.choice("a", "b"), name=kind)"""
-    kind = "a"
-    """@nni.report_intermediate_result(0)"""
-    """@nni.report_final_result(x ** 2)"""
-    print("x is", x, kind, sys.argv[1:])
-
-if __name__ == "__main__":
-    main()
-'''
-
-
-class Lab:
-    """A folder with a script, and a folder for experiments."""
-
-    def __init__(self, folder: Path) -> None:
-        self.source = folder / "src"
-        self.experiments = folder / "experiments"
-        self.source.mkdir()
-        self.write("train.py", TRAIN)
-
-    def write(self, name: str, text: str) -> Path:
-        """Puts a file into the source."""
-        path = self.source / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def run(
-        self, *arguments: str | Path, target: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs an experiment; options come before the words for the script."""
-        return run("nni-run", *self.words(*arguments, target=target))
-
-    def words(self, *arguments: str | Path, target: Path | None = None) -> list[str | Path]:
-        """The command line of `run`."""
-        return [target or self.source, "--experiments-dir", self.experiments, *arguments]
-
-    def json(self, *arguments: str | Path, code: int = 0) -> Any:
-        """Runs an experiment and reads its JSON."""
-        done = self.run("--json", *arguments)
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
-
-    def experiment(self) -> Path:
-        """The folder of the only experiment."""
-        (folder,) = self.experiments.iterdir()
-        return folder
-
-
-def facts(lab: Lab) -> dict[str, Any]:
-    """What the only experiment's history says of the experiment itself."""
-    store = Store(lab.experiment() / "history.sqlite")
-    found = store.description()
-    store.close()
-    return found
+from lab import TRAIN, Lab
 
 
 @pytest.fixture
@@ -188,7 +125,7 @@ def test_tuners_by_name(lab: Lab, tuner: str, name: str) -> None:
     """As NNI spells them, or nearly so; the record has the name as it is documented."""
     report = lab.json("--minimize", "--trials", "3", "--tuner", tuner, "--concurrency", "2")
     assert report["experiment"]["tuner"] == name
-    assert facts(lab)["tuner"] == name
+    assert lab.facts()["tuner"] == name
     assert len(report["trials"]) == 3
 
 
@@ -201,7 +138,7 @@ def test_arguments_of_the_tuner(lab: Lab) -> None:
     ]  # fmt: skip
     expected = {"points": 2, "max_values": 1}
     assert report["experiment"]["tuner_arguments"] == expected
-    assert facts(lab)["tuner_arguments"] == expected
+    assert lab.facts()["tuner_arguments"] == expected
 
 
 def test_failing_trials_don_t_end_an_experiment_that_works(lab: Lab) -> None:

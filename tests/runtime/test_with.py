@@ -133,9 +133,9 @@ def test_the_script_s_own_value_may_lie_outside_the_space(source: Path, tmp_path
 def test_options_of_an_experiment_are_refused(source: Path, tmp_path: Path) -> None:
     """They would have no effect."""
     file = parameters(tmp_path, x=0)
-    done = run("nni-run", source, "--with", file, "--minimize", "--trials", "3")
+    done = run("nni-run", source, "--with", file, "--minimize", "--trials", "3", "--try", file)
     assert done.returncode == 2
-    assert "leave out --trials, --minimize" in done.stderr
+    assert "leave out --trials, --minimize, --try" in done.stderr
 
 
 def test_sigterm_reaches_the_script(source: Path, tmp_path: Path) -> None:

@@ -325,6 +325,21 @@ def test_parameters_of_someone_else_are_learned(tuner_name: str) -> None:
     assert len(play(tuner, 30)) == 30
 
 
+def test_trials_of_someone_else_are_expected(tuner_name: str) -> None:
+    tuner = start(tuner_name, SPACES["discrete"])
+    known = {"choice": None, "randint": 3, "quniform": 0.3, "choice_of_lists": [1, 2]}
+    for trial in (100, 101, 102):
+        tuner.expect_trial(trial, known)
+    tuner.trial_end(100, success=False)
+    tuner.receive_trial_result(101, known, 0.5)
+    assert np.isnan(tuner.history.losses).tolist() == [True, False]
+    assert set(tuner.pending) == {102}
+    assert len(play(tuner, 30)) == 30
+    with pytest.raises(TunerError) as caught:
+        tuner.expect_trial(103, {**known, "randint": 9})
+    assert str(caught.value) == "randint: expected an int from -3 to 3, found 9"
+
+
 def test_many_imported_results_are_learned(tuner_name: str) -> None:
     space = SPACES["all"]
     data = [

@@ -114,6 +114,13 @@ class Tuner(ABC):
                 break
         return many
 
+    def expect_trial(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:
+        """Know of a trial that runs with parameters which somebody else chose.
+
+        Raises TunerError where they lie outside the search space.
+        """
+        self.pending[parameter_id] = self._row_of(parameters)
+
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Value], value: Any, **_: Any
     ) -> None:
