@@ -99,7 +99,7 @@ def short_names(space: SearchSpace) -> dict[str, str]:
     >>> short_names(space)
     {'a/lr/uniform': 'lr', 'k': 'k'}
     """
-    names = {key: _name_of(key) for key in space}
+    names = {key: name_of(key) for key in space}
     counts: dict[str, int] = {}
     for name in names.values():
         counts[name] = counts.get(name, 0) + 1
@@ -109,7 +109,8 @@ def short_names(space: SearchSpace) -> dict[str, str]:
     }
 
 
-def _name_of(key: str) -> str:
+def name_of(key: str) -> str:
+    """The name in a key of the form MODULE/NAME/TYPE; any other key is a name itself."""
     parts = key.split("/")
     return "/".join(parts[1:-1]) if len(parts) >= 3 else key
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from nni_annotate import __version__
-from nni_annotate.cli import count, show_diagnostics
+from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, Plan, make_place, seconds
@@ -25,11 +25,12 @@ from nni_runner.launchers.launcher import Interrupted, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.loop import Loop
 from nni_runner.once import run_once
+from nni_runner.options import check_limit, find_name, learn_from, make
 from nni_runner.progress import make_progress
 from nni_runner.report import Report
 from nni_runner.store import Store
 from nni_runner.target import Target, find_command, read_target
-from nni_tuners import Tuner, TunerError, make_tuner, official_name
+from nni_tuners import Tuner, TunerError
 
 _OF_EXPERIMENTS = {
     "trials": "trials",
@@ -42,6 +43,7 @@ _OF_EXPERIMENTS = {
     "seed": "seed",
     "no-baseline": "baseline",
     "try": "tried",
+    "learn-from": "earlier",
     "experiments-dir": "experiments_dir",
     "json": "as_json",
 }
@@ -71,6 +73,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--try", "tried", metavar="PARAMS.json", multiple=True,
               type=click.Path(path_type=Path),
               help="Run these first, after the baseline; may be given several times.")  # fmt: skip
+@click.option("--learn-from", "earlier", metavar="ID|FOLDER", multiple=True,
+              help="Tell the tuner what this earlier experiment found.")  # fmt: skip
 @click.option("--script", metavar="FILE", help="The script to run, where several could be.")
 @click.option("--command", metavar="COMMAND", help='What to run instead, such as "bash train.sh".')
 @click.option("--with", "parameters", metavar="PARAMS.json", type=click.Path(path_type=Path),
@@ -92,6 +96,7 @@ def main(
     seed: int | None,
     baseline: bool,
     tried: tuple[Path, ...],
+    earlier: tuple[str, ...],
     script: str | None,
     command: str | None,
     parameters: Path | None,
@@ -113,7 +118,7 @@ def main(
             _refuse_with(click.get_current_context())
         elif minimize == maximize:
             raise UsageError("say --maximize or --minimize: is a higher result better or a lower?")
-        tuner, named = _find_tuner(tuner), read_arguments(tuner_arguments)
+        tuner, named = find_name(tuner), read_arguments(tuner_arguments)
         time_limit = seconds(duration) if duration is not None else None
         checked = read_target(target, experiments_dir.expanduser())
         show_diagnostics(checked.warnings)
@@ -121,6 +126,7 @@ def main(
         if parameters is not None:
             given = read_parameters(parameters, checked)
             sys.exit(run_once(checked, words, given, is_script=command is None))
+        lessons = learn_from(earlier, experiments_dir.expanduser(), checked, maximize)
         plan = Plan(
             maximize=maximize,
             trials=20 if trials is None and time_limit is None else trials,
@@ -131,9 +137,13 @@ def main(
             baseline=baseline and checked.is_annotated,
             tuner_arguments=named,
             tried=tuple(values for path in tried for values in read_sets(path, checked)),
+            learned=tuple(result for lesson in lessons for result in lesson.results),
         )
-        _check_limit(plan)
-        report = run_experiment(target, checked, words, plan, _make_tuner(plan), experiments_dir)
+        check_limit(plan)
+        made = make(plan)
+        for lesson in lessons:
+            click.echo(lesson.to_text(), err=True)
+        report = run_experiment(target, checked, words, plan, made, experiments_dir)
     except CompileError as error:
         show_diagnostics(error.diagnostics)
         sys.exit(1)
@@ -158,6 +168,9 @@ def run_experiment(
     if not target.space:
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
     tuner.update_search_space(target.space.to_json())
+    # The best come last: a tuner that forgets some forgets the earliest.
+    results = sorted(plan.learned, key=lambda known: known["value"], reverse=not plan.maximize)
+    tuner.import_data(results)
     place = make_place(experiments)
     code = target.put(place.code, leave_out=place.folder.parent)
     store = Store(place.history, create=True)
@@ -177,6 +190,7 @@ def run_experiment(
             "concurrency": plan.concurrency,
             "baseline": plan.baseline,
             "tried": plan.tried,
+            "learned": plan.learned,
         }
     )
     notices = Notices()
@@ -225,33 +239,6 @@ def _notify(notices: Notices, number: int) -> Any:
         notices.put(Interrupted(received))
 
     return signal.signal(number, handler)
-
-
-def _find_tuner(name: str) -> str:
-    try:
-        return official_name(name)
-    except TunerError as error:
-        raise UsageError(str(error)) from None
-
-
-def _make_tuner(plan: Plan) -> Tuner:
-    try:
-        return make_tuner(
-            plan.tuner, plan.tuner_arguments, optimize_mode=plan.optimize_mode, seed=plan.seed
-        )
-    except TunerError as error:
-        raise UsageError(f"--tuner {plan.tuner}: {error}") from None
-
-
-def _check_limit(plan: Plan) -> None:
-    least = plan.baseline + len(plan.tried)
-    if plan.tried and plan.trials is not None and plan.trials < least:
-        baseline = "the baseline and " if plan.baseline else ""
-        given = count(len(plan.tried), "set")
-        raise UsageError(
-            f"--trials {plan.trials}: expected {least} at least, for {baseline}{given} of "
-            "parameters by --try"
-        )
 
 
 def _refuse_with(context: click.Context) -> None:

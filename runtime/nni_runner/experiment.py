@@ -25,7 +25,8 @@ class Plan:
     """The limits and the ways of one experiment; None stands for no limit.
 
     `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
-    wrote down, whole and inside the search space: the first trials after the baseline.
+    wrote down, whole and inside the search space: the first trials after the baseline. `learned`
+    are results of earlier experiments, as `Tuner.import_data` takes them.
     """
 
     maximize: bool
@@ -37,6 +38,7 @@ class Plan:
     baseline: bool
     tuner_arguments: dict[str, Any] = field(default_factory=dict)
     tried: tuple[Parameters, ...] = ()
+    learned: tuple[dict[str, Any], ...] = ()
 
     @property
     def optimize_mode(self) -> str:

@@ -60,6 +60,7 @@ class Report:
                 "optimize_mode": self.plan.optimize_mode,
                 "tuner": self.plan.tuner,
                 "tuner_arguments": self.plan.tuner_arguments,
+                "learned": len(self.plan.learned),
                 "seed": self.plan.seed,
                 "concurrency": self.plan.concurrency,
                 "trial_limit": self.plan.trials,

@@ -113,6 +113,26 @@ def test_noise_does_not_hold_it(kind: type[Tuner]) -> None:
     assert float(np.median(late)) < 8  # random points: 36
 
 
+@KINDS
+def test_goes_on_from_imported_results(kind: type[Tuner]) -> None:
+    """Among its first trials are better ones than all of them, and than its own from nothing."""
+    space, random = cube(3), RandomTuner(seed=1)
+    best_of(random, space, sphere, 1, 20)
+    rows, losses = random.history.rows, random.history.losses
+    data = [
+        {"parameter": random.code.decode(row), "value": loss}
+        for row, loss in zip(rows, losses.tolist(), strict=True)
+    ]
+    knowing, ignorant = kind(seed=2), kind(seed=2)
+    ignorant.update_search_space(space)
+    knowing.update_search_space(space)
+    knowing.import_data(data)
+    found = best_of(knowing, space, sphere, 1, 5)  # the space is no other: what is known stays
+    assert len(knowing.history) == 25
+    assert found < 0.2 * losses.min()
+    assert found < 0.2 * best_of(ignorant, space, sphere, 1, 5)
+
+
 @pytest.mark.parametrize("number", [0, -1, 2.5, True])
 def test_refuses_a_start_that_is_none(number: int) -> None:
     with pytest.raises(TunerError) as caught:

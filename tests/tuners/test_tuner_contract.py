@@ -31,6 +31,7 @@ from nni_annotate.domains import (
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import TUNERS, Tuner, TunerError, make_tuner
+from objectives import cube, sphere
 
 DOMAINS: dict[str, Domain] = {
     "choice": Choice(("a", "b", 1, 1.0, True, None)),
@@ -114,6 +115,8 @@ SPACES = {
 
 
 ONE_CHOICE = {"BatchTuner"}  # what takes a single choice of plain options only: see test_batch.py
+
+DEAF = {"Random", "GridSearch", "QMC"}  # learn nothing
 
 
 def takes(name: str, space: SearchSpace) -> bool:
@@ -350,6 +353,24 @@ def test_many_imported_results_are_learned(tuner_name: str) -> None:
     tuner.import_data(json.loads(json.dumps(data)))
     assert len(tuner.history) == 200
     assert all(space.contains(parameters) for parameters in play(tuner, 20))
+
+
+@pytest.mark.parametrize("name", [name for name in TUNERS if name not in ONE_CHOICE | DEAF])
+def test_suggestions_are_better_for_what_was_imported(name: str) -> None:
+    """From the first on: no start of its own is left. The best is far from the middle."""
+
+    def far(parameters: Parameters) -> float:
+        return sphere({key: value - 2.5 for key, value in parameters.items()})
+
+    space = cube(3)
+    known = play(start("Random", space), 100)
+    knowing, ignorant = start(name, space), start(name, space)
+    knowing.import_data([{"parameter": found, "value": far(found)} for found in known])
+    better, worse = (
+        [far(found) for found in tuner.generate_multiple_parameters(range(9))]
+        for tuner in (knowing, ignorant)
+    )
+    assert np.median(better) < 0.5 * np.median(worse)
 
 
 def test_a_changed_space_keeps_what_lies_in_it(tuner_name: str) -> None:

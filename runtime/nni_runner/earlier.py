@@ -1,0 +1,56 @@
+"""An earlier experiment, read from its folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.errors import RunnerError, UsageError
+from nni_runner.experiment import HISTORY
+from nni_runner.store import Store
+from nni_runner.trial import Trial, ranking
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An experiment that something can be learned from.
+
+    `own` are the values that its script held, as far as they are known; `trials` are those that
+    succeeded, the best one first.
+    """
+
+    name: str
+    space: SearchSpace
+    own: Parameters
+    optimize_mode: str
+    trials: tuple[Trial, ...]
+
+
+def find_earlier(name: str, experiments: Path) -> Path:
+    """The folder of the experiment of that id, or the folder of that name. Raises UsageError."""
+    for folder in (experiments / name, Path(name).expanduser()):
+        if (folder / HISTORY).is_file():
+            return folder.resolve()
+    raise UsageError(
+        f"--learn-from {name}: no experiment of that id in {experiments}, and no folder that has "
+        f"a {HISTORY}"
+    )
+
+
+def read_earlier(folder: Path) -> Earlier:
+    """What is known of the experiment in that folder. Raises RunnerError."""
+    store = Store(folder / HISTORY)
+    try:
+        facts, history = store.description(), store.history()
+        mode, defaults = facts["optimize_mode"], facts["defaults"]
+        space = SearchSpace.from_json(facts["search_space"])
+    except (sqlite3.Error, SpaceError, KeyError) as error:
+        raise RunnerError(f"{folder / HISTORY}: is no experiment's history: {error}") from None
+    finally:
+        store.close()
+    own = history.baseline.parameters if history.baseline else defaults or {}
+    trials = ranking(history.trials.values(), maximize=mode == "maximize")
+    return Earlier(folder.name, space, own, mode, tuple(trials))
