@@ -129,6 +129,20 @@ def test_tuners_by_name(lab: Lab, tuner: str, name: str) -> None:
     assert len(report["trials"]) == 3
 
 
+def test_a_sampler_of_optuna_s(lab: Lab) -> None:
+    """By the name that Optuna gives it; it goes by no other in the record."""
+    pytest.importorskip("optuna")
+    words = ("--minimize", "--trials", "12", "--tuner", "optuna:tpe", "--concurrency", "2")
+    done = lab.run(*words, "--tuner-arg", "n_startup_trials=4", "--json")
+    report = json.loads(done.stdout)
+    assert report["experiment"]["tuner"] == lab.facts()["tuner"] == "optuna:TPESampler"
+    assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
+    assert len(done.stderr.splitlines()) == 13
+    done = lab.run("--minimize", "--tuner", "optuna:TPESample")
+    assert done.returncode == 2
+    assert "did you mean optuna:TPESampler?" in done.stderr
+
+
 def test_arguments_of_the_tuner(lab: Lab) -> None:
     """They reach it, and are on record."""
     words = ("--tuner", "GridSearch", "--tuner-arg", "points=2", "--tuner-arg", "max_values=1")

@@ -31,7 +31,8 @@ from nni_tuners import (
 
 NAMES = (
     "auto, TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, GP, QMC, "
-    "BatchTuner"
+    "BatchTuner, optuna:CmaEsSampler, optuna:GPSampler, optuna:NSGAIISampler, "
+    "optuna:NSGAIIISampler, optuna:QMCSampler, optuna:RandomSampler, optuna:TPESampler"
 )
 
 

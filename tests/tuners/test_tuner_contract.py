@@ -7,6 +7,7 @@ import math
 import random
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from nni_annotate.domains import (
 )
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import TUNERS, Tuner, TunerError, make_tuner
+from nni_tuners import TUNERS, Tuner, TunerError, find_tuner, make_tuner
 from objectives import cube, sphere
 
 DOMAINS: dict[str, Domain] = {
@@ -116,7 +117,7 @@ SPACES = {
 
 ONE_CHOICE = {"BatchTuner"}  # what takes a single choice of plain options only: see test_batch.py
 
-DEAF = {"Random", "GridSearch", "QMC"}  # learn nothing
+DEAF = {"Random", "GridSearch", "QMC", "optuna:RandomSampler"}  # learn nothing
 
 
 def takes(name: str, space: SearchSpace) -> bool:
@@ -128,25 +129,30 @@ def takes(name: str, space: SearchSpace) -> bool:
     return name not in ONE_CHOICE or plain == [True]
 
 
-CASES = {f"{name}-{key}": (name, key) for name in TUNERS for key in SPACES}
+OPTUNA = ["optuna:RandomSampler", "optuna:TPESampler"] if find_spec("optuna") else []
+NAMES = [*TUNERS, *OPTUNA]
+FEW = ["all", "discrete", "none", "nested_all", "nested_discrete"]  # of Optuna's, which take longer
+CASES = {
+    f"{name}-{key}": (name, key) for name in NAMES for key in (FEW if name in OPTUNA else SPACES)
+}
 TAKEN = {case: names for case, names in CASES.items() if takes(names[0], SPACES[names[1]])}
 REFUSED = {case: names for case, names in CASES.items() if case not in TAKEN}
 
 
-@pytest.fixture(params=[name for name in TUNERS if name not in ONE_CHOICE])
+@pytest.fixture(params=[name for name in NAMES if name not in ONE_CHOICE])
 def tuner_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
-@pytest.fixture(params=TUNERS)
+@pytest.fixture(params=NAMES)
 def any_tuner_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
 def start(name: str, space: SearchSpace, **keywords: Any) -> Tuner:
-    tuner = TUNERS[name](**{"seed": 3, **keywords})
+    tuner = find_tuner(name)(**{"seed": 3, **keywords})
     tuner.update_search_space(space.to_json())
     return tuner
 
@@ -355,7 +361,7 @@ def test_many_imported_results_are_learned(tuner_name: str) -> None:
     assert all(space.contains(parameters) for parameters in play(tuner, 20))
 
 
-@pytest.mark.parametrize("name", [name for name in TUNERS if name not in ONE_CHOICE | DEAF])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ONE_CHOICE | DEAF])
 def test_suggestions_are_better_for_what_was_imported(name: str) -> None:
     """From the first on: no start of its own is left. The best is far from the middle."""
 
@@ -489,7 +495,7 @@ def test_refuses_arguments_that_make_no_sense(
     any_tuner_name: str, keywords: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TunerError) as caught:
-        TUNERS[any_tuner_name](**keywords)
+        find_tuner(any_tuner_name)(**keywords)
     assert str(caught.value) == message
 
 
@@ -497,7 +503,7 @@ def test_its_own_arguments_are_taken_by_name(any_tuner_name: str) -> None:
     """And by no other name; what none of them can be, no tuner takes for one."""
     keywords: dict[str, Any] = {"optimize_mode": "maximize", "seed": 3}
     space = SPACES["choice" if any_tuner_name in ONE_CHOICE else "all"]
-    defaults = TUNERS[any_tuner_name].arguments()
+    defaults = find_tuner(any_tuner_name).arguments()
     made = make_tuner(any_tuner_name, defaults, **keywords)
     made.update_search_space(space)
     assert play(made, 15) == play(start(any_tuner_name, space, optimize_mode="maximize"), 15)
@@ -511,11 +517,13 @@ def test_its_own_arguments_are_taken_by_name(any_tuner_name: str) -> None:
 
 def test_asks_for_a_search_space_first(any_tuner_name: str) -> None:
     with pytest.raises(TunerError) as caught:
-        TUNERS[any_tuner_name]().generate_parameters(0)
+        find_tuner(any_tuner_name)().generate_parameters(0)
     assert str(caught.value) == "no search space yet: call update_search_space first"
 
 
 def test_passes_on_what_is_wrong_with_a_search_space(any_tuner_name: str) -> None:
     with pytest.raises(SpaceError) as caught:
-        TUNERS[any_tuner_name]().update_search_space({"x": {"_type": "uniform", "_value": [1, 0]}})
+        find_tuner(any_tuner_name)().update_search_space(
+            {"x": {"_type": "uniform", "_value": [1, 0]}}
+        )
     assert str(caught.value) == "x: uniform needs low <= high, found 1 and 0"

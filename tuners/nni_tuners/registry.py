@@ -33,15 +33,33 @@ TUNERS: dict[str, type[Tuner]] = {
     "QMC": QMCTuner,
     "BatchTuner": BatchTuner,
 }
-ALIASES = {"grid": "GridSearch", "randomsearch": "Random", "batch": "BatchTuner"}
+OPTUNA = "optuna:"
+# Those of Optuna's that need no argument which only Python can give, nor Optuna's own loop.
+SAMPLERS = ("CmaEs", "GP", "NSGAII", "NSGAIII", "QMC", "Random", "TPE")
+ALIASES = {
+    "grid": "GridSearch",
+    "randomsearch": "Random",
+    "batch": "BatchTuner",
+    **{f"{OPTUNA}{name.lower()}": f"{OPTUNA}{name}Sampler" for name in SAMPLERS},
+}
+NAMES = (*TUNERS, *(f"{OPTUNA}{name}Sampler" for name in SAMPLERS))
 
 
 def find_tuner(name: str) -> type[Tuner]:
     """The tuner of that name; case, `_`, `-` and spaces don't matter.
 
+    Behind `optuna:` stands the name of one of Optuna's samplers.
+
     Raises TunerError where there is none.
     """
-    return TUNERS[official_name(name)]
+    official = official_name(name)
+    if official in TUNERS:
+        return TUNERS[official]
+    try:
+        from nni_tuners.optuna_adapter import sampler_tuner
+    except ImportError as error:
+        raise TunerError(f"Optuna is not there ({error}): pip install optuna") from None
+    return sampler_tuner(official.removeprefix(OPTUNA))
 
 
 def make_tuner(
@@ -65,10 +83,10 @@ def make_tuner(
 
 def official_name(name: str) -> str:
     """How that tuner's name is written. Raises TunerError where there is none."""
-    known = {_plain(official): official for official in TUNERS} | ALIASES
+    known = {_plain(official): official for official in NAMES} | ALIASES
     if _plain(name) in known:
         return known[_plain(name)]
-    message = f"expected a tuner out of {', '.join(TUNERS)}; found {name}"
+    message = f"expected a tuner out of {', '.join(NAMES)}; found {name}"
     if close := get_close_matches(_plain(name), known, n=1):
         message += f"; did you mean {known[close[0]]}?"
     raise TunerError(message)
