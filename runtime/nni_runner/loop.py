@@ -252,8 +252,10 @@ class Loop:
         succeeded = trial.status is Status.SUCCEEDED
         if trial.is_baseline and not self.space.contains(trial.parameters):
             return  # the script's own values lie outside the space, or aren't all known
+        parameters = self.space.canonical(trial.parameters)
+        if trial.is_baseline:  # its values may not be known before its end
+            self.tuner.expect_trial(trial.number, parameters)
         if succeeded:
-            parameters = self.space.canonical(trial.parameters)
             self.tuner.receive_trial_result(trial.number, parameters, trial.value)
         self.tuner.trial_end(trial.number, succeeded)
 

@@ -109,6 +109,21 @@ def test_the_baseline_tells_what_only_running_can_tell(lab: Lab) -> None:
     assert sorted(trial["value"] for trial in report["trials"]) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("own", ["3", 'int("3")'])
+def test_the_tuner_knows_that_the_baseline_failed(lab: Lab, own: str) -> None:
+    """It doesn't try the same again, also where only running told the value."""
+    lab.write(
+        "train.py",
+        f'"""@nni.variable(nni.choice(1, 2, 3), name=x)"""\nx = {own}\n'
+        "if x == 3: raise SystemExit(1)\n"
+        '"""@nni.report_final_result(x)"""\n',
+    )
+    report = lab.json("--maximize", "--tuner", "GridSearch")
+    assert [
+        (trial["status"], trial["parameters"]["train/x/choice"]) for trial in report["trials"]
+    ] == [("FAILED", 3), ("SUCCEEDED", 1), ("SUCCEEDED", 2)]
+
+
 def test_no_baseline(lab: Lab) -> None:
     """Every trial is the tuner's."""
     report = lab.json("--minimize", "--trials", "2", "--no-baseline")
