@@ -63,7 +63,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--maximize", is_flag=True, help="Higher results are better.")
 @click.option("--tuner", default="auto", show_default=True,
               help="Who chooses the parameters: auto, TPE, GP, Random, GridSearch, Anneal, "
-                   "Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner or "
+                   "SMAC, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner or "
                    "optuna:SAMPLER.")  # fmt: skip
 @click.option("--tuner-arg", "tuner_arguments", metavar="NAME=VALUE", multiple=True,
               help="An argument of the tuner, such as population_size=16.")  # fmt: skip

@@ -22,6 +22,7 @@ from nni_tuners import (
     QMCTuner,
     RandomTuner,
     RegularizedEvolutionTuner,
+    SMACTuner,
     TPETuner,
     TunerError,
     find_tuner,
@@ -30,8 +31,8 @@ from nni_tuners import (
 )
 
 NAMES = (
-    "auto, TPE, Random, GridSearch, Anneal, Evolution, RegularizedEvolution, CMA-ES, GP, QMC, "
-    "BatchTuner, optuna:CmaEsSampler, optuna:GPSampler, optuna:NSGAIISampler, "
+    "auto, TPE, Random, GridSearch, Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, GP, "
+    "QMC, BatchTuner, optuna:CmaEsSampler, optuna:GPSampler, optuna:NSGAIISampler, "
     "optuna:NSGAIIISampler, optuna:QMCSampler, optuna:RandomSampler, optuna:TPESampler"
 )
 
@@ -44,6 +45,7 @@ def test_the_names_are_those_of_nni() -> None:
         "Random": RandomTuner,
         "GridSearch": GridSearchTuner,
         "Anneal": AnnealTuner,
+        "SMAC": SMACTuner,
         "Evolution": EvolutionTuner,
         "RegularizedEvolution": RegularizedEvolutionTuner,
         "CMA-ES": CMAESTuner,
@@ -65,6 +67,7 @@ def test_the_names_are_those_of_nni() -> None:
         ("grid_search", GridSearchTuner),
         ("Grid-Search", GridSearchTuner),
         ("anneal", AnnealTuner),
+        ("smac", SMACTuner),
         ("evolution", EvolutionTuner),
         ("regularized_evolution", RegularizedEvolutionTuner),
         ("cmaes", CMAESTuner),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nni_tuners.random_search import RandomTuner
     from nni_tuners.registry import TUNERS, find_tuner, make_tuner, official_name
     from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
+    from nni_tuners.smac import SMACTuner
     from nni_tuners.tpe import TPETuner
     from nni_tuners.tuner import Tuner
 
@@ -34,6 +35,7 @@ __all__ = [
     "QMCTuner",
     "RandomTuner",
     "RegularizedEvolutionTuner",
+    "SMACTuner",
     "TPETuner",
     "Tuner",
     "TunerError",
@@ -55,6 +57,7 @@ _HOMES = {
     "QMCTuner": "qmc",
     "RandomTuner": "random_search",
     "RegularizedEvolutionTuner": "regularized_evolution",
+    "SMACTuner": "smac",
     "TPETuner": "tpe",
     "Tuner": "tuner",
     "TunerError": "errors",

@@ -1,4 +1,4 @@
-"""How the evolutionary tuners change a row: in one parameter."""
+"""How new rows come from good ones: changed in one parameter, or crossed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import numpy as np
 from nni_tuners.encode import Code, Floats
 
 STEP = 0.2  # standard deviation of a number's change, in prior quantiles
+CROSS_STEP = 0.15  # the same where all numbers change
+DRAWN = 0.15  # the share of options that a cross draws
+TRY_NEXT = 3 / 4  # the probability of going on to the next parent, rather than taking this
 
 
 def mutants(code: Code, rng: np.random.Generator, row: Floats, count: int) -> Floats:
@@ -26,6 +29,28 @@ def mutants(code: Code, rng: np.random.Generator, row: Floats, count: int) -> Fl
             child[column] = (child[column] + rng.integers(1, options)) % options
         else:
             child[column] = _step(rng, child[column], code.edges(column))
+    return code.snap(found)
+
+
+def crosses(code: Code, rng: np.random.Generator, rows: Floats, count: int) -> Floats:
+    """Rows that have each parameter from one of these, shape (count, columns).
+
+    The first ones give most; some options are drawn, and numbers make normal steps. Parameters that
+    no row has are drawn.
+    """
+    rows = code.without_inactive(rows)
+    found = code.draw(rng, count)
+    for column, options in enumerate(code.options.tolist()):
+        known = rows[~np.isnan(rows[:, column]), column]
+        if not len(known):
+            continue
+        ranks = rng.geometric(1 - TRY_NEXT, count) - 1
+        parents = known[np.minimum(ranks, len(known) - 1)]
+        if options:
+            found[:, column] = np.where(rng.random(count) < DRAWN, found[:, column], parents)
+        else:
+            moved = np.abs(parents + rng.normal(0, CROSS_STEP, count))
+            found[:, column] = np.clip(1 - np.abs(1 - moved), 0, 1)  # reflected at the ends
     return code.snap(found)
 
 

@@ -17,6 +17,7 @@ from nni_tuners.grid_search import GridSearchTuner
 from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
 from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
+from nni_tuners.smac import SMACTuner
 from nni_tuners.tpe import TPETuner
 from nni_tuners.tuner import Tuner
 
@@ -26,6 +27,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "Random": RandomTuner,
     "GridSearch": GridSearchTuner,
     "Anneal": AnnealTuner,
+    "SMAC": SMACTuner,
     "Evolution": EvolutionTuner,
     "RegularizedEvolution": RegularizedEvolutionTuner,
     "CMA-ES": CMAESTuner,
