@@ -1,4 +1,4 @@
-"""The grid: which values, in which order, each combination once, and then an end."""
+"""The grid: which values, in which order, each combination once, finer ones, and an end."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from nni_annotate.domains import (
     LogUniform,
     MutableLayer,
     Normal,
+    QLogUniform,
     QNormal,
     QUniform,
     RandInt,
@@ -28,6 +29,7 @@ from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import GridSearchTuner, NoMoreTrialError, TunerError
 from nni_tuners.grid_search import bisection, coarse_to_fine
 
+EPSILON = 2.0**-52
 DISCRETE = SearchSpace(
     {"c": Choice(("a", None, 1, 1.0)), "i": RandInt(-1, 2), "q": QUniform(0.1, 0.5, 0.1)}
 )
@@ -45,8 +47,16 @@ def all_of(tuner: GridSearchTuner) -> list[Parameters]:
     return grid
 
 
-def values(domain: Domain, **keywords: int) -> list[object]:
-    return [found["x"] for found in all_of(started(SearchSpace({"x": domain}), **keywords))]
+def first_of(tuner: GridSearchTuner, count: int) -> list[Parameters]:
+    grid = tuner.generate_multiple_parameters(range(count))
+    assert len(grid) == count
+    return grid
+
+
+def values(domain: Domain, count: int, **keywords: int) -> list[object]:
+    """The first values, or all of them where there are no more."""
+    tuner = started(SearchSpace({"x": domain}), **keywords)
+    return [found["x"] for found in tuner.generate_multiple_parameters(range(count))]
 
 
 def test_a_discrete_space_gives_each_combination_once_and_ends() -> None:
@@ -69,24 +79,83 @@ def test_a_discrete_space_gives_each_combination_once_and_ends() -> None:
         (RandInt(0, 1_000_000), [500_000, 0, 999_999, 250_000, 750_000]),
         (QUniform(0, 1, 0.25), [0.5, 0, 1, 0.25, 0.75]),
         (Normal(0, 1), [0, -1.2815515655446004, 1.2815515655446004, -0.5244005127, 0.5244005127]),
-        (QNormal(0, 1, 10), [0]),
-        (Uniform(3, 3), [3]),
-        (Choice((3, 1, 2)), [3, 1, 2]),
     ],
 )
 def test_the_values_of_one_parameter(domain: Domain, expected: list[float]) -> None:
-    assert values(domain) == pytest.approx(expected)
+    assert values(domain, 5) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (QNormal(0, 1, 10), [0]),
+        (Uniform(3, 3), [3]),
+        (Choice((3, 1, 2)), [3, 1, 2]),
+        (Uniform(0, 5e-324), [0, 5e-324]),
+        (Uniform(1, 1 + 4 * EPSILON), [1 + step * EPSILON for step in (2, 0, 4, 1, 3)]),
+    ],
+)
+def test_ends_when_a_parameter_has_no_more_values(domain: Domain, expected: list[float]) -> None:
+    assert values(domain, 10) == expected
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (Uniform(0, 8), [1, 3, 5, 7, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]),
+        (LogUniform(1e-4, 1), [10**-3.5, 10**-2.5, 10**-1.5, 10**-0.5]),
+        (RandInt(0, 1_000_000), [125_000, 375_000, 625_000, 875_000]),
+        # At 1/20, 1/5, 2/5, 3/5, 4/5 and 19/20.
+        (Normal(0, 1), [-1.6448536, -0.8416212, -0.2533471, 0.2533471, 0.8416212, 1.6448536]),
+    ],
+)
+def test_when_the_grid_is_done_gaps_are_halved(domain: Domain, expected: list[float]) -> None:
+    assert values(domain, 5 + len(expected))[5:] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("points", [1, 2, 5, 7])
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (RandInt(-3, 300), list(range(-3, 300))),
+        (QUniform(0, 1000, 4), list(range(0, 1001, 4))),
+        # Half of all draws round to 1, and few to the largest.
+        (QLogUniform(1, 500, 1), list(range(1, 501))),
+    ],
+)
+def test_finer_grids_have_every_value_in_the_end(
+    domain: Domain, expected: list[int], points: int
+) -> None:
+    found = values(domain, 1000, points=points)
+    assert sorted(found) == expected  # type: ignore[type-var]
+
+
+def test_a_finer_grid_comes_when_all_of_the_coarser_one_was_there() -> None:
+    space = SearchSpace({"x": Uniform(0, 4), "i": RandInt(0, 60), "c": Choice(("a", "b"))})
+    grid = first_of(started(space), 1200)
+    assert {found["x"] for found in grid[:600]} == {0, 1, 2, 3, 4}
+    assert {found["x"] for found in grid[600:1080]} == {0.5, 1.5, 2.5, 3.5}
+    assert {found["x"] for found in grid[1080:]} <= {0.25 + 0.5 * step for step in range(8)}
+    assert len({json.dumps(found) for found in grid}) == 1200
+
+
+def test_only_the_branches_with_values_in_between_get_finer() -> None:
+    space = SearchSpace({"c": Choice((Branch("x", (("x", Uniform(0, 4)),)), "plain"))})
+    grid = first_of(started(space), 1000)
+    assert sum(found["c"] == "plain" for found in grid) == 1
 
 
 def test_the_number_of_values_can_be_chosen() -> None:
-    assert values(Uniform(0, 8), points=1) == [4]
-    assert values(Uniform(0, 8), points=3) == [4, 0, 8]
-    assert len(values(RandInt(0, 50))) == 50
-    assert len(values(RandInt(0, 50), max_values=49)) == 5
+    assert values(Uniform(0, 8), 5, points=1) == [4, 0, 8, 2, 6]
+    assert values(Uniform(0, 8), 5, points=3) == [4, 0, 8, 2, 6]
+    assert values(Uniform(0, 8), 5, points=4) == pytest.approx([8 / 3, 0, 8, 16 / 3, 4 / 3])
+    # Bisected by number, or five of them first.
+    assert values(RandInt(0, 50), 5) == [24, 0, 49, 12, 36]
+    assert values(RandInt(0, 50), 5, max_values=49) == [25, 0, 49, 12, 37]
 
 
 def test_coarse_steps_come_before_fine_ones() -> None:
-    grid = all_of(started(SearchSpace({"x": Uniform(0, 4), "c": Choice(("a", "b"))})))
+    grid = first_of(started(SearchSpace({"x": Uniform(0, 4), "c": Choice(("a", "b"))})), 10)
     assert [found["x"] for found in grid] == [2, 2, 0, 0, 4, 4, 1, 1, 3, 3]
     assert [found["c"] for found in grid] == ["a", "b"] * 5
 
@@ -105,11 +174,11 @@ def test_what_is_known_is_not_generated_again() -> None:
 
 def test_a_baseline_of_floats_on_the_grid_is_not_generated_again() -> None:
     space = SearchSpace({"x": Uniform(0.1, 0.7), "y": LogUniform(1e-5, 0.3)})
-    everything = all_of(started(space))
+    grid = first_of(started(space), 60)
     tuner = started(space)
-    for parameters in everything[:10]:
+    for parameters in grid[:40]:
         tuner.receive_trial_result(-1, json.loads(json.dumps(parameters)), 0)
-    assert all_of(tuner) == everything[10:]
+    assert first_of(tuner, 20) == grid[40:]
 
 
 def test_no_parameters_are_one_combination() -> None:
@@ -164,8 +233,8 @@ def test_branches_do_not_multiply_each_other() -> None:
 
 
 def test_a_known_branch_is_not_generated_again() -> None:
-    branch = Branch("deep", (("x", RandInt(0, 3)), ("y", Uniform(0, 1))))
-    tuner = started(SearchSpace({"c": Choice((branch, Branch("empty", ())))}), points=3)
+    branch = Branch("deep", (("x", RandInt(0, 3)), ("y", QUniform(0, 1, 0.5))))
+    tuner = started(SearchSpace({"c": Choice((branch, Branch("empty", ())))}))
     tuner.receive_trial_result(-1, {"c": {"_name": "empty"}}, 1.0)
     tuner.receive_trial_result(-2, {"c": {"y": 0.5, "x": 1.0, "_name": "deep"}}, 1.0)
     grid = [found["c"] for found in all_of(tuner)]
@@ -199,7 +268,8 @@ def test_coarse_to_fine_has_every_combination_once(shape: list[list[int]]) -> No
         [[10.0 * turn + step for step in range(size)] for turn, size in enumerate(axis)]
         for axis in shape
     ]
-    found = list(coarse_to_fine(axes, [None] * len(axes)))
+    rounds = [list(added) for added in itertools.zip_longest(*axes, fillvalue=[])] or [[]]
+    found = list(coarse_to_fine(rounds, [None] * len(axes)))
     everything = itertools.product(*(itertools.chain(*axis) for axis in axes))
     assert Counter(found) == Counter(everything)
     # A combination's round is that of its finest value.

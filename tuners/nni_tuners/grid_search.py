@@ -1,9 +1,12 @@
-"""Grid search: a few values of every parameter, and every combination of them once."""
+"""Grid search: a few values of every parameter, every combination of them once, then finer grids.
+
+As in NNI's version 3 the distances between the values are halved whenever a grid is done.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -16,15 +19,18 @@ from nni_tuners.novelty import novelty
 from nni_tuners.quantiles import count_values, numbers_of, quantile_of, value_at
 from nni_tuners.tuner import Tuner
 
+ENDLESS = (Normal, LogNormal, QNormal, QLogNormal)
+
 
 class GridSearchTuner(Tuner):
-    """Runs through the grid, coarse steps first, and stops when it is done.
+    """Runs through the grid, coarse steps first, then through ever finer ones.
 
     A parameter's grid values are all its values where there are at most `max_values` (of a
     choice always all options), else those at `points` evenly spaced prior quantiles: ends
     included where the domain has ends (0, 1/4, 1/2, 3/4, 1), none of them where it has none
-    (1/10, 3/10, 5/10, 7/10, 9/10). The parameters of a branch are combined where it is chosen.
-    What has been tried otherwise is not tried again.
+    (1/10, 3/10, 5/10, 7/10, 9/10). Each finer grid halves the gaps between these, so that it ends
+    where every parameter has an end of its values. The parameters of a branch are combined where it
+    is chosen. What has been tried otherwise is not tried again.
     """
 
     def __init__(
@@ -44,9 +50,8 @@ class GridSearchTuner(Tuner):
 
     def prepare(self) -> None:
         """Start the grid of this search space from its beginning."""
-        columns = self.code.columns
-        axes = [self._axis(column.domain) for column in columns]
-        self._grid = coarse_to_fine(axes, [column.condition for column in columns])
+        conditions = [column.condition for column in self.code.columns]
+        self._grid = coarse_to_fine(self._rounds(), conditions)
 
     def suggest(self) -> Floats:
         """The next combination that is not known yet.
@@ -60,6 +65,21 @@ class GridSearchTuner(Tuner):
                 return row
         raise NoMoreTrialError("every combination of the grid has been tried")
 
+    def _rounds(self) -> Iterator[list[list[float]]]:
+        """The numbers that each round adds to each axis: those of the grid, then of finer ones."""
+        domains = [column.domain for column in self.code.columns]
+        axes = [self._axis(domain) for domain in domains]
+        known: list[list[float]] = [[] for _ in domains]
+        for turn in itertools.count():
+            if turn < max(map(len, axes), default=1):
+                added = [axis[turn] if turn < len(axis) else [] for axis in axes]
+            else:
+                added = [list(finer(*axis)) for axis in zip(domains, known, strict=True)]
+                if not any(added):
+                    return
+            yield added
+            known = [sorted(old + new) for old, new in zip(known, added, strict=True)]
+
     def _axis(self, domain: Plain) -> list[list[float]]:
         """The numbers of one parameter's grid values, in rounds from coarse to fine."""
         if isinstance(domain, Choice):
@@ -71,7 +91,7 @@ class GridSearchTuner(Tuner):
         count = count_values(domain)
         if count is not None and count <= self.max_values:
             return numbers_of(domain)
-        if isinstance(domain, Normal | LogNormal | QNormal | QLogNormal) or self.points == 1:
+        if isinstance(domain, ENDLESS) or self.points == 1:
             quantiles = [(index + 0.5) / self.points for index in range(self.points)]
         else:
             quantiles = [index / (self.points - 1) for index in range(self.points)]
@@ -95,22 +115,63 @@ def bisection(count: int) -> list[list[int]]:
     return [indices for indices in rounds if indices]
 
 
+def finer(domain: Plain, known: Sequence[float]) -> Iterator[float]:
+    """Quantiles of values in the gaps between those at known quantiles, which are in order.
+
+    First come the ends of the domain, if it has ends that are not known. Of a domain without, the
+    outermost values are left out: a draw is next to never as far off.
+
+    >>> from nni_annotate.domains import Uniform
+    >>> list(finer(Uniform(0, 8), [0, 0.5, 1])), list(finer(Uniform(3, 3), [0.5]))
+    ([0.25, 0.75], [])
+    """
+    if isinstance(domain, Choice):
+        return
+    if not isinstance(domain, ENDLESS):
+        values = {value_at(domain, known[0]), value_at(domain, known[-1])}
+        ends = [quantile for quantile in (0.0, 1.0) if value_at(domain, quantile) not in values]
+        if ends:
+            yield from ends
+            return
+    for low, high in itertools.pairwise([0.0, *known, 1.0]):
+        found = between(domain, low, high)
+        if found is not None:
+            yield found
+
+
+def between(domain: Plain, low: float, high: float) -> float | None:
+    """The middle of two quantiles, or what is near to it, of a value unlike theirs.
+
+    None where there is no value between theirs.
+    """
+    low_value, high_value = value_at(domain, low), value_at(domain, high)
+    while low < (middle := (low + high) / 2) < high:
+        value = value_at(domain, middle)
+        if value == low_value:
+            low = middle
+        elif value == high_value:
+            high = middle
+        else:
+            return middle
+    return None
+
+
 def coarse_to_fine(
-    axes: Sequence[Sequence[Sequence[float]]], conditions: Sequence[Condition | None]
+    rounds: Iterable[Sequence[Sequence[float]]], conditions: Sequence[Condition | None]
 ) -> Iterator[tuple[float | None, ...]]:
     """Every combination once; each round combines what the axes have up to that round.
 
-    The axis of a choice has all its options in one round. None stands in inactive columns (see
-    `columns`). Lazy: the combinations may be more than any memory holds.
+    A round has the numbers that it adds to each axis; those of a choice are all in the first one.
+    None stands in inactive columns (see `columns`). Lazy: the combinations may be more than any
+    memory holds, and so may the rounds.
 
-    >>> list(coarse_to_fine([[[0.5], [0, 1]], [[7]]], [None, None]))
+    >>> list(coarse_to_fine([[[0.5], [7]], [[0, 1], []]], [None, None]))
     [(0.5, 7), (0, 7), (1, 7)]
     """
-    for turn in range(max(map(len, axes), default=1)):
-        pools = [
-            [(number, when) for when, numbers in enumerate(axis[: turn + 1]) for number in numbers]
-            for axis in axes
-        ]
+    pools: list[list[tuple[float, int]]] = [[] for _ in conditions]
+    for turn, added in enumerate(rounds):
+        for pool, numbers in zip(pools, added, strict=True):
+            pool += [(number, turn) for number in numbers]
         for indices in combinations([len(pool) for pool in pools], conditions):
             combination = [
                 (None, None) if index is None else pool[index]
