@@ -9,6 +9,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nni_tuners.encode import Floats
 from nni_tuners.gaussian_process import Data, MarginalLikelihood, Posterior, Prior, fit
+from nni_tuners.improvement import log_improvement
+from nni_tuners.utilities import find_utility
 
 FLAT = Prior(0.0, 1e9, 0.0, 1e9, -9.0, -20.0)
 USUAL = Prior(0.0, 0.5, -6.0, 2.0, -6.0, -9.2)
@@ -76,16 +78,18 @@ def test_gradient_of_the_likelihood() -> None:
 
 
 @pytest.mark.parametrize("believed", [0, 3])
-def test_gradient_of_the_improvement(believed: int) -> None:
+@pytest.mark.parametrize("name", ["ei", "poi", "ucb"])
+def test_gradient_of_the_utility(name: str, believed: int) -> None:
+    utility = find_utility(name, kappa=2, xi=0.1)
     posterior = Posterior(some_data(), HYPERPARAMETERS)
     rng = np.random.default_rng(2)
     if believed:
         posterior.believe(rng.random((believed, 4)))
     at = rng.random((6, 4))
-    values, gradients = posterior.log_improvement_slopes(at)
-    np.testing.assert_allclose(values, posterior.log_improvement(at), rtol=1e-9)
+    values, gradients = posterior.worth_slopes(at, utility)
+    np.testing.assert_allclose(values, posterior.worth(at, utility), rtol=1e-9)
     for point, gradient in zip(at, gradients, strict=True):
-        expected = differences(lambda x: posterior.log_improvement(x[None])[0], point)
+        expected = differences(lambda x: posterior.worth(x[None], utility)[0], point)
         np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -100,7 +104,7 @@ def test_what_is_believed_is_expected_and_surer() -> None:
     # To believe one's own expectation changes no expectation but what is known of its surroundings.
     np.testing.assert_allclose(mean, plain_mean, atol=1e-6)
     assert (deviation < plain_deviation).all()
-    assert (one.log_improvement(pending) < other.log_improvement(pending)).all()
+    assert (one.worth(pending, log_improvement) < other.worth(pending, log_improvement)).all()
 
 
 def test_fit_finds_the_column_that_matters() -> None:
@@ -117,8 +121,8 @@ def test_values_that_do_not_differ_and_points_that_lie_together() -> None:
     data = Data(features, np.array([0, 1]), np.zeros(8))
     posterior = Posterior(data, fit(data, USUAL, [USUAL.means(2)], 20))
     at = np.random.default_rng(4).random((5, 2))
-    assert np.isfinite(posterior.log_improvement(at)).all()
-    assert np.isfinite(posterior.log_improvement_slopes(features)[1]).all()
+    assert np.isfinite(posterior.worth(at, log_improvement)).all()
+    assert np.isfinite(posterior.worth_slopes(features, log_improvement)[1]).all()
 
 
 def test_no_columns() -> None:

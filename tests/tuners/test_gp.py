@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners import AutoTuner, GPTuner, RandomTuner, Tuner, TunerError
 from nni_tuners.encode import Code
 from nni_tuners.features import Features
-from nni_tuners.gp import CAP, standardised
+from nni_tuners.surrogate import CAP, Surrogate, standardised
 from objectives import (
     BRANCHES,
     TRAINING,
@@ -138,6 +139,85 @@ def test_refuses_a_start_that_is_none(number: int) -> None:
     with pytest.raises(TunerError) as caught:
         GPTuner(cold_start_num=number)
     assert str(caught.value).startswith("cold_start_num: expected an int from 1 on, found ")
+
+
+@pytest.mark.parametrize("utility", ["poi", "ucb"])
+def test_beats_random_by_other_utilities(utility: str) -> None:
+    found = share_of_random(
+        lambda seed: GPTuner(seed=seed, utility=utility, kappa=2), cube(2), sphere, seeds=2
+    )
+    assert found < 0.05
+
+
+def gap(**keywords: Any) -> float:
+    """How far from what is known it tries, where the best lies between two of five trials."""
+    tuner = GPTuner(seed=0, cold_start_num=5, **keywords)
+    tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
+    for trial, x in enumerate([0.1, 0.2, 0.3, 0.4, 0.5]):
+        tuner.receive_trial_result(trial, {"x": x}, (x - 0.35) ** 2)
+    found = float(tuner.generate_parameters(10)["x"])
+    return min(abs(found - known) for known in (0.1, 0.2, 0.3, 0.4, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"utility": "ucb", "kappa": 0}, {"utility": "ucb", "kappa": 1e3}),
+        ({"utility": "ei"}, {"utility": "ei", "xi": 5.0}),
+        ({"utility": "poi"}, {"utility": "poi", "xi": 5.0}),
+    ],
+)
+def test_kappa_and_xi_explore(less: dict[str, Any], more: dict[str, Any]) -> None:
+    assert gap(**less) < 0.1
+    assert gap(**more) > 0.3
+
+
+def test_alpha_is_noise_at_least() -> None:
+    """The more of it there may be, the less a result is taken at its word."""
+    tuners = [GPTuner(alpha=alpha, cold_start_num=5) for alpha in (1e-6, 1.0)]
+    for tuner in tuners:
+        tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
+        for trial, x in enumerate([0.0, 0.25, 0.5, 0.75, 1.0]):
+            tuner.receive_trial_result(trial, {"x": x}, 2 * x)
+    errors = []
+    for tuner in tuners:
+        expected = Surrogate(tuner, tuner.alpha).learn()
+        errors.append(np.abs(expected.predict(expected.rows)[0] - expected.values).max())
+    assert errors[0] < 0.1 < errors[1]
+
+
+def test_takes_what_nni_takes() -> None:
+    tuner = GPTuner(
+        optimize_mode="maximize",
+        utility="ucb",
+        kappa=5.0,
+        xi=0.0,
+        nu=1.5,
+        alpha=1e-6,
+        cold_start_num=10,
+        selection_num_warm_up=100000,
+        selection_num_starting_points=250,
+    )
+    tuner.update_search_space(cube(2))
+    assert cube(2).contains(tuner.generate_parameters(0))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"utility": "pi"}, 'utility: expected ei, ucb or poi, found "pi"'),
+        ({"kappa": -1}, "kappa: expected a number from 0 on, found -1"),
+        ({"xi": "0"}, 'xi: expected a number from 0 on, found "0"'),
+        ({"nu": True}, "nu: expected a number from 0 on, found true"),
+        ({"alpha": math.nan}, "alpha: expected a number from 0 on, found NaN"),
+        ({"alpha": math.inf}, "alpha: expected a number from 0 on, found Infinity"),
+        ({"selection_num_warm_up": 0}, "selection_num_warm_up: expected an int from 1 on, found 0"),
+    ],
+)
+def test_refuses_arguments_of_another_kind(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        GPTuner(**keywords)
+    assert str(caught.value) == message
 
 
 def test_members_of_a_tuner_see_all_its_trials_also_in_a_changed_space() -> None:

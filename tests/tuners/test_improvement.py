@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erfcx, log_ndtr
 
-from nni_tuners.improvement import log_improvement, mills_ratio
+from nni_tuners.improvement import log_improvement, log_probability, mills_ratio
 
 SCORES = st.floats(-1e4, 30)
 
@@ -55,6 +55,17 @@ def test_slopes(score: float, deviation: float) -> None:
     assert by_mean[0] == pytest.approx(expected, rel=2e-3, abs=1e-4)
     expected = (value(mean, deviation + step) - value(mean, deviation - step)) / (2 * step)
     assert by_deviation[0] == pytest.approx(expected, rel=2e-3, abs=1e-4)
+
+
+@given(SCORES, st.floats(0.1, 10))
+def test_probability(score: float, deviation: float) -> None:
+    mean = np.array([-score * deviation])
+    value, by_mean, by_deviation = log_probability(mean, np.array([deviation]), 0.0)
+    u = -float(mean[0]) / deviation
+    assert value[0] == pytest.approx(float(log_ndtr(u)), rel=1e-6, abs=1e-6)
+    slope = math.exp(-(u**2) / 2 - math.log(2 * math.pi) / 2 - float(log_ndtr(u)))
+    assert by_mean[0] == pytest.approx(-slope / deviation, rel=1e-3, abs=1e-9)
+    assert by_deviation[0] == pytest.approx(-u * slope / deviation, rel=1e-3, abs=1e-9)
 
 
 def test_ever_larger_where_more_is_expected() -> None:

@@ -73,6 +73,7 @@ def test_the_names_are_those_of_nni() -> None:
         ("cmaes", CMAESTuner),
         ("CMA-ES", CMAESTuner),
         ("cma_es", CMAESTuner),
+        ("gp_tuner", GPTuner),
         ("qmc", QMCTuner),
         ("Batch", BatchTuner),
         ("batch_tuner", BatchTuner),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nni_annotate.domains import show
 from nni_tuners.errors import TunerError
 
@@ -16,6 +18,14 @@ def check_flag(name: str, flag: bool) -> None:
     """Raises TunerError unless it is true or false."""
     if not isinstance(flag, bool):
         raise TunerError(f"{name}: expected true or false, found {show(flag)}")
+
+
+def check_number(name: str, number: float, most: float = math.inf) -> None:
+    """Raises TunerError unless it is a finite number from 0 to the largest one."""
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    if not is_number or not 0 <= number <= most or math.isinf(number):
+        upper = "on" if math.isinf(most) else f"to {most:g}"
+        raise TunerError(f"{name}: expected a number from 0 {upper}, found {show(number)}")
 
 
 def check_share(name: str, number: float) -> None:

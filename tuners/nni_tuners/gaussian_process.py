@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nni_tuners.encode import Floats
-from nni_tuners.improvement import log_improvement
 from nni_tuners.quasi_newton import minimum
+from nni_tuners.utilities import Utility
 
 _JITTER = 1e-8  # keeps the covariance of points that lie together positive definite
 _LEAST_VARIANCE = 1e-10  # of a prediction, as a share of the signal's
@@ -159,18 +159,18 @@ class Posterior:
         kernel, _ = matern(square_distances(points, self._points))
         return self.mean + kernel @ self._weights, self._deviations(kernel @ self._half.T)
 
-    def log_improvement(self, features: Floats) -> Floats:
-        """The logarithm of the expected improvement on `best`, shape (points,)."""
+    def worth(self, features: Floats, utility: Utility) -> Floats:
+        """The utility of trying these points, shape (points,)."""
         mean, deviation = self.predict(features)
-        return log_improvement(mean, deviation, self.best)[0]
+        return utility(mean, deviation, self.best)[0]
 
-    def log_improvement_slopes(self, features: Floats) -> tuple[Floats, Floats]:
-        """`log_improvement` and its gradients, of shape (points, features)."""
+    def worth_slopes(self, features: Floats, utility: Utility) -> tuple[Floats, Floats]:
+        """`worth` and its gradients, of shape (points, features)."""
         points = features * self._scales
         kernel, slope = matern(square_distances(points, self._points))
         half = kernel @ self._half.T
         deviation = self._deviations(half)
-        value, by_mean, by_deviation = log_improvement(
+        value, by_mean, by_deviation = utility(
             self.mean + kernel @ self._weights, deviation, self.best
         )
         # dk_i / dz = -slope_i (z - z_i); the mean has weights w, the variance -2 K^-1 k, so that

@@ -9,34 +9,29 @@ Criteria for Noisy Optimization, Structural and Multidisciplinary Optimization 4
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
-from nni_tuners.arguments import check_count
+from nni_tuners.arguments import check_count, check_number
 from nni_tuners.encode import Floats
-from nni_tuners.features import Features
-from nni_tuners.gaussian_process import Data, Posterior, Prior, fit
 from nni_tuners.novelty import untried
 from nni_tuners.search import Search
 from nni_tuners.start import Start
+from nni_tuners.surrogate import Surrogate, Worth
 from nni_tuners.tuner import Tuner
-
-# Chosen on the problems of benchmarks/tuners that are not held out.
-CAP = 2.0  # how far results above the median count: twice as far as the best is below it
-SCALE, SCALE_BY_COLUMNS, SCALE_DEVIATION = math.log(0.7), 0.35, 0.5
-NOISE, NOISE_DEVIATION, LEAST_NOISE = -6.0, 2.0, -9.2
-LEAST_SCALE = -6.0
-MAX_TRIALS = 250  # that the model is made of: its cost grows with their cube
-RESTART = 10  # suggestions between two fits that start anew
-WORK = 1500  # steps of a fit times trials
+from nni_tuners.utilities import find_utility
 
 
 class GPTuner(Tuner):
     """Tries where a Gaussian process expects the largest improvement.
 
+    utility: what is largest where it tries: "ei", the expected improvement; "poi", the probability
+        of one; or "ucb", how low the result may be
+    kappa: for "ucb", how many standard deviations below the mean; more of them explore more
+    xi: for "ei" and "poi", the least improvement that counts, in standard deviations of the results
+    alpha: the least variance of the results' noise, as a share of the signal's; it is fitted from
+        1e-4 on, whatever alpha is
     cold_start_num: trials of the space-filling start, counting those known from elsewhere; the
         first one is the middle of the space
+    nu, selection_num_warm_up, selection_num_starting_points: NNI's, without effect: the kernel is
+        the Matérn one with nu 2.5, and the utility has a search of its own
     """
 
     def __init__(
@@ -44,99 +39,40 @@ class GPTuner(Tuner):
         *,
         optimize_mode: str = "minimize",
         seed: int | None = None,
+        utility: str = "ei",
+        kappa: float = 5.0,
+        xi: float = 0.0,
+        nu: float = 2.5,
+        alpha: float = 1e-6,
         cold_start_num: int = 10,
+        selection_num_warm_up: int = 100_000,
+        selection_num_starting_points: int = 250,
     ) -> None:
         super().__init__(optimize_mode=optimize_mode, seed=seed)
+        for name, number in {"kappa": kappa, "xi": xi, "nu": nu, "alpha": alpha}.items():
+            check_number(name, number)
         check_count("cold_start_num", cold_start_num)
+        check_count("selection_num_warm_up", selection_num_warm_up)
+        check_count("selection_num_starting_points", selection_num_starting_points)
+        self.utility = find_utility(utility, kappa, xi)
+        self.alpha = alpha
         self.cold_start_num = cold_start_num
-        self._hyperparameters: Floats | None = None  # of the latest fit in this space
-        self._fits = 0
 
     def prepare(self) -> None:
         """Lay out the start in this search space."""
-        code, columns = self.code, len(self.code.columns)
         self._start = Start(self, self.cold_start_num, with_middle=True)
-        self._features, self._search = Features(code), Search(code, self.rng)
-        self._prior = Prior(
-            log_scale=SCALE + SCALE_BY_COLUMNS * math.log(max(columns, 1)),
-            log_scale_deviation=SCALE_DEVIATION,
-            log_noise=NOISE,
-            log_noise_deviation=NOISE_DEVIATION,
-            least_log_scale=LEAST_SCALE,
-            least_log_noise=LEAST_NOISE,
-        )
-        self._hyperparameters, self._fits = None, 0
+        self._search = Search(self.code, self.rng)
+        self._surrogate = Surrogate(self, self.alpha)
 
     @property
     def is_warm(self) -> bool:
         """Whether there are enough results to learn from."""
-        losses = self.history.losses
-        return len(losses) >= self.cold_start_num and bool(np.isfinite(losses).sum() >= 2)
+        return self._surrogate.is_warm(self.cold_start_num)
 
     def suggest(self) -> Floats:
-        """The row of the largest expected improvement; untried while there are such rows."""
+        """The row of the largest utility; untried while there are such rows."""
         if not self.is_warm:
             return self._start.suggest()
-        rows, values = self._evidence()
-        data = Data(self._features.of(rows), self._features.owners, values)
-        posterior = Posterior(data, self._fitted(data))
-        if self.pending:
-            posterior.believe(self._features.of(np.array(list(self.pending.values()))))
-        good = rows[np.argsort(values, kind="stable")[:10]]
-        score = Improvement(posterior, self._features)
-        return untried(self, self._search.best_rows(score, good), score)
-
-    def _evidence(self) -> tuple[Floats, Floats]:
-        """The rows that the model is made of, and their standardised losses."""
-        rows, values = self.history.rows, standardised(self.history.losses)
-        if len(values) > MAX_TRIALS:
-            order = np.argsort(values, kind="stable")
-            best, others = np.split(order, [MAX_TRIALS // 2])
-            some = self.rng.choice(others, MAX_TRIALS - len(best), replace=False)
-            kept = np.sort(np.concatenate([best, some]))
-            rows, values = rows[kept], values[kept]
-        return self.code.settled(rows), values
-
-    def _fitted(self, data: Data) -> Floats:
-        """Hyperparameters, from those of the suggestion before and now and then from anew."""
-        usual = self._prior.means(data.columns)
-        starts = [usual if self._hyperparameters is None else self._hyperparameters]
-        if self._fits % RESTART == 0:
-            short, noisy = usual.copy(), usual.copy()
-            short[:-1] -= 1
-            noisy[-1] = -1
-            starts += [usual, short, noisy]
-        self._fits += 1
-        steps = int(np.clip(WORK // len(data.values), 3, 20))
-        self._hyperparameters = fit(data, self._prior, starts, steps)
-        return self._hyperparameters
-
-
-class Improvement:
-    """The logarithm of the expected improvement by rows, see `search.Score`."""
-
-    def __init__(self, posterior: Posterior, features: Features) -> None:
-        self._posterior, self._features = posterior, features
-
-    def __call__(self, rows: Floats) -> Floats:
-        """Scores of shape (rows,)."""
-        return self._posterior.log_improvement(self._features.of(rows))
-
-    def slopes(self, rows: Floats) -> tuple[Floats, Floats]:
-        """Scores, and their gradients by columns."""
-        values, gradients = self._posterior.log_improvement_slopes(self._features.of(rows))
-        return values, self._features.slopes(gradients)
-
-
-def standardised(losses: Floats) -> Floats:
-    """Losses of mean 0 and variance 1, large ones cut off; failed trials are as bad as the worst.
-
-    All are 0 where they don't differ.
-    """
-    values = losses / max(float(np.nanmax(np.abs(losses))), 1e-300)  # no overflow from here on
-    median, least = float(np.nanmedian(values)), float(np.nanmin(values))
-    if median > least:
-        values = np.minimum(values, median + CAP * (median - least))
-    values = np.where(np.isnan(values), np.nanmax(values), values)
-    deviation = float(values.std())
-    return (values - values.mean()) / deviation if deviation > 0 else np.zeros(len(values))
+        expected = self._surrogate.learn()
+        score = Worth(expected, self.utility)
+        return untried(self, self._search.best_rows(score, expected.good), score)

@@ -1,4 +1,4 @@
-"""The logarithm of the expected improvement, and its slopes.
+"""The logarithms of the expected improvement and of the probability of one, and their slopes.
 
 Ament, Daulton, Eriksson, Balandat, Bakshy, Unexpected Improvements to Expected Improvement for
 Bayesian Optimization, NeurIPS 2023, section 4.1: EI(x) = sd * h(u) with u = (best - mean) / sd and
@@ -27,6 +27,18 @@ def log_improvement(mean: Floats, deviation: Floats, best: float) -> tuple[Float
     logarithm, density, share = _log_h(score)
     # dEI/dmean = -Phi(u), dEI/dsd = phi(u); divided by EI = sd * h(u).
     return np.log(deviation) + logarithm, -share / deviation, density / deviation
+
+
+def log_probability(mean: Floats, deviation: Floats, best: float) -> tuple[Floats, Floats, Floats]:
+    """log Phi(u), the probability of a value below `best`; its slopes by mean and deviation."""
+    score = (best - mean) / deviation
+    below = score < 0
+    log_density = -0.5 * score**2 - _LOG_SQRT_2PI
+    density, mills = np.exp(log_density), mills_ratio(np.abs(score))
+    share = np.where(below, 1.0, 1 - density * mills)  # Phi(u) where it is not small
+    value = np.where(below, log_density + np.log(mills), np.log(share))
+    slope = np.where(below, 1 / mills, density / share)  # phi(u) / Phi(u)
+    return value, -slope / deviation, -score * slope / deviation
 
 
 def _log_h(score: Floats) -> tuple[Floats, Floats, Floats]:

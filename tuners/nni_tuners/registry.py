@@ -42,6 +42,7 @@ ALIASES = {
     "grid": "GridSearch",
     "randomsearch": "Random",
     "batch": "BatchTuner",
+    "gptuner": "GP",
     **{f"{OPTUNA}{name.lower()}": f"{OPTUNA}{name}Sampler" for name in SAMPLERS},
 }
 NAMES = (*TUNERS, *(f"{OPTUNA}{name}Sampler" for name in SAMPLERS))
