@@ -62,8 +62,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--minimize", is_flag=True, help="Lower results are better.")
 @click.option("--maximize", is_flag=True, help="Higher results are better.")
 @click.option("--tuner", default="auto", show_default=True,
-              help="Who chooses the parameters: auto, TPE, GP, Random, GridSearch, Anneal, "
-                   "SMAC, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner or "
+              help="Who chooses the parameters: auto, TPE, GP, Metis, Random, GridSearch, "
+                   "Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner or "
                    "optuna:SAMPLER.")  # fmt: skip
 @click.option("--tuner-arg", "tuner_arguments", metavar="NAME=VALUE", multiple=True,
               help="An argument of the tuner, such as population_size=16.")  # fmt: skip

@@ -55,6 +55,20 @@ def test_predictions_are_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(deviation**2, noisy**2 - noise, atol=1e-9)
 
 
+def test_what_is_left_out_is_predicted_by_the_others() -> None:
+    data = some_data()
+    posterior = Posterior(data, HYPERPARAMETERS)
+    means, deviations = posterior.left_out()
+    for point in range(0, 30, 7):
+        kept = np.arange(30) != point
+        others = Data(data.features[kept], data.owners, data.values[kept])
+        mean, deviation = reference(posterior, others).predict(
+            data.features[[point]], return_std=True
+        )
+        assert means[point] - posterior.mean == pytest.approx(mean[0])
+        assert deviations[point] == pytest.approx(deviation[0])
+
+
 def test_likelihood_is_that_of_scikit_learn_at_its_best_mean_and_variance() -> None:
     """Ours leaves out the constant n / 2 (log 2 pi + 1)."""
     data = some_data()

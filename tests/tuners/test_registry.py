@@ -19,6 +19,7 @@ from nni_tuners import (
     EvolutionTuner,
     GPTuner,
     GridSearchTuner,
+    MetisTuner,
     QMCTuner,
     RandomTuner,
     RegularizedEvolutionTuner,
@@ -32,7 +33,7 @@ from nni_tuners import (
 
 NAMES = (
     "auto, TPE, Random, GridSearch, Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, GP, "
-    "QMC, BatchTuner, optuna:CmaEsSampler, optuna:GPSampler, optuna:NSGAIISampler, "
+    "Metis, QMC, BatchTuner, optuna:CmaEsSampler, optuna:GPSampler, optuna:NSGAIISampler, "
     "optuna:NSGAIIISampler, optuna:QMCSampler, optuna:RandomSampler, optuna:TPESampler"
 )
 
@@ -50,6 +51,7 @@ def test_the_names_are_those_of_nni() -> None:
         "RegularizedEvolution": RegularizedEvolutionTuner,
         "CMA-ES": CMAESTuner,
         "GP": GPTuner,
+        "Metis": MetisTuner,
         "QMC": QMCTuner,
         "BatchTuner": BatchTuner,
     } == TUNERS
@@ -74,6 +76,8 @@ def test_the_names_are_those_of_nni() -> None:
         ("CMA-ES", CMAESTuner),
         ("cma_es", CMAESTuner),
         ("gp_tuner", GPTuner),
+        ("metis", MetisTuner),
+        ("MetisTuner", MetisTuner),
         ("qmc", QMCTuner),
         ("Batch", BatchTuner),
         ("batch_tuner", BatchTuner),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nni_tuners.evolution import EvolutionTuner
     from nni_tuners.gp import GPTuner
     from nni_tuners.grid_search import GridSearchTuner
+    from nni_tuners.metis import MetisTuner
     from nni_tuners.qmc import QMCTuner
     from nni_tuners.random_search import RandomTuner
     from nni_tuners.registry import TUNERS, find_tuner, make_tuner, official_name
@@ -31,6 +32,7 @@ __all__ = [
     "EvolutionTuner",
     "GPTuner",
     "GridSearchTuner",
+    "MetisTuner",
     "NoMoreTrialError",
     "QMCTuner",
     "RandomTuner",
@@ -54,6 +56,7 @@ _HOMES = {
     "GridSearchTuner": "grid_search",
     "NoMoreTrialError": "errors",
     "GPTuner": "gp",
+    "MetisTuner": "metis",
     "QMCTuner": "qmc",
     "RandomTuner": "random_search",
     "RegularizedEvolutionTuner": "regularized_evolution",

@@ -159,6 +159,15 @@ class Posterior:
         kernel, _ = matern(square_distances(points, self._points))
         return self.mean + kernel @ self._weights, self._deviations(kernel @ self._half.T)
 
+    def left_out(self) -> tuple[Floats, Floats]:
+        """What all other points lead to expect at each: means, and deviations with noise.
+
+        Rasmussen and Williams, equation 5.12. Points that were believed come last.
+        """
+        precisions = (self._half**2).sum(axis=0)  # the diagonal of K^-1
+        means = self._values - self._weights / precisions
+        return means, np.sqrt(self.variance / precisions)
+
     def worth(self, features: Floats, utility: Utility) -> Floats:
         """The utility of trying these points, shape (points,)."""
         mean, deviation = self.predict(features)

@@ -14,6 +14,7 @@ from nni_tuners.errors import TunerError
 from nni_tuners.evolution import EvolutionTuner
 from nni_tuners.gp import GPTuner
 from nni_tuners.grid_search import GridSearchTuner
+from nni_tuners.metis import MetisTuner
 from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
 from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
@@ -32,6 +33,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "RegularizedEvolution": RegularizedEvolutionTuner,
     "CMA-ES": CMAESTuner,
     "GP": GPTuner,
+    "Metis": MetisTuner,
     "QMC": QMCTuner,
     "BatchTuner": BatchTuner,
 }
@@ -43,6 +45,7 @@ ALIASES = {
     "randomsearch": "Random",
     "batch": "BatchTuner",
     "gptuner": "GP",
+    "metistuner": "Metis",
     **{f"{OPTUNA}{name.lower()}": f"{OPTUNA}{name}Sampler" for name in SAMPLERS},
 }
 NAMES = (*TUNERS, *(f"{OPTUNA}{name}Sampler" for name in SAMPLERS))

@@ -78,15 +78,18 @@ class Search:
 
         good: rows to begin with, the best first
         """
-        code, rng = self._code, self._rng
-        first = np.concatenate([code.draw(rng, DRAWN), self._changes(good, CHANGED)])
-        found = self._ranked(score, code.settled(first))
+        found = self._ranked(score, self.candidates(good, DRAWN, CHANGED))
         for _ in range(ROUNDS):
             changes = self._changes(found.best(PARENTS).rows, CHANGED_IN_ROUND)
-            found += self._ranked(score, code.settled(changes))
+            found += self._ranked(score, self._code.settled(changes))
         found = found.best(len(found.rows))
         improved = self._improved(score, _distinct(found, IMPROVED))
         return np.concatenate([improved.best(IMPROVED).rows, found.rows])
+
+    def candidates(self, good: Floats, drawn: int, changed: int) -> Floats:
+        """So many rows from the prior, and so many changes of good ones, the best first."""
+        code, rng = self._code, self._rng
+        return code.settled(np.concatenate([code.draw(rng, drawn), self._changes(good, changed)]))
 
     def _ranked(self, score: Score, rows: Floats) -> Ranked:
         return Ranked(rows, score(rows))

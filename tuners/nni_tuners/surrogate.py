@@ -107,6 +107,11 @@ class Expectation:
         """Means and standard deviations, each of shape (rows,)."""
         return self.posterior.predict(self.features.of(rows))
 
+    def left_out(self) -> tuple[Floats, Floats]:
+        """What the other rows learned from lead to expect of each: see `Posterior.left_out`."""
+        means, deviations = self.posterior.left_out()
+        return means[: len(self.rows)], deviations[: len(self.rows)]
+
 
 @dataclass(frozen=True)
 class Worth:
