@@ -12,11 +12,11 @@ import numpy as np
 
 from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
 from nni_annotate.space import SearchSpace
-from nni_tuners import TUNERS, BatchTuner, Tuner
+from nni_tuners import TUNERS, BatchTuner, PBTTuner, Tuner
 
 OBSERVATIONS = (100, 1000)
 SUGGESTIONS = 50
-KINDS = {name: kind for name, kind in TUNERS.items() if kind is not BatchTuner}
+KINDS = {name: kind for name, kind in TUNERS.items() if kind not in (BatchTuner, PBTTuner)}
 SPACES = {
     "10 uniform": SearchSpace({f"x{index}": Uniform(0, 1) for index in range(10)}),
     "10 mixed": SearchSpace(

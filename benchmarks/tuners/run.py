@@ -19,7 +19,8 @@ from plot import draw
 from problem import Problem
 from runs import PROBLEMS, Outcome, Runs, Task
 
-OWN = [name for name in TUNERS if name != "BatchTuner"]  # it takes no space but its own
+# BatchTuner takes no space but its own, PBTTuner needs trials that go on from others.
+OWN = [name for name in TUNERS if name not in ("BatchTuner", "PBTTuner")]
 QUICK = ["bbob/f17/5", "mixed/f17/6", "conditional/models", "noise/f1/4"]
 GROUPS = ("all", "tune", "held-out")
 

@@ -63,8 +63,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--maximize", is_flag=True, help="Higher results are better.")
 @click.option("--tuner", default="auto", show_default=True,
               help="Who chooses the parameters: auto, TPE, GP, Metis, Random, GridSearch, "
-                   "Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner or "
-                   "optuna:SAMPLER.")  # fmt: skip
+                   "Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner, "
+                   "PBTTuner or optuna:SAMPLER.")  # fmt: skip
 @click.option("--tuner-arg", "tuner_arguments", metavar="NAME=VALUE", multiple=True,
               help="An argument of the tuner, such as population_size=16.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
@@ -173,6 +173,7 @@ def run_experiment(
     results = sorted(plan.learned, key=lambda known: known["value"], reverse=not plan.maximize)
     tuner.import_data(results)
     place = make_place(experiments)
+    tuner.checkpoints = tuner.checkpoints or place.checkpoints
     code = target.put(place.code, leave_out=place.folder.parent)
     store = Store(place.history, create=True)
     store.describe(

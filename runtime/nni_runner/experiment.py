@@ -63,6 +63,11 @@ class Place:
         """The SQLite file."""
         return self.folder / HISTORY
 
+    @property
+    def checkpoints(self) -> Path:
+        """What trials save for others to go on from."""
+        return self.folder / "checkpoints"
+
     def output(self, number: int) -> Path:
         """A trial's own folder."""
         return self.folder / "trials" / str(number)

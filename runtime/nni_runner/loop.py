@@ -20,7 +20,7 @@ from nni_runner.experiment import Place, Plan
 from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
-from nni_runner.trial import Ended, Event, History, Reported, Started, Status, Trial
+from nni_runner.trial import CHECKPOINT, Ended, Event, History, Reported, Started, Status, Trial
 from nni_runner.verdict import verdict
 from nni_tuners import NoMoreTrialError, Tuner, TunerError
 
@@ -103,10 +103,10 @@ class Loop:
     def _fill_slots(self) -> None:
         while len(self._slots) < self.plan.concurrency and self._may_start():
             number = len(self.history.trials)
-            parameters = self._parameters_for(number)
-            if parameters is None:
+            given = self._given_to(number)
+            if given is None:
                 return
-            self._start(number, parameters, self._is_baseline(number))
+            self._start(number, *given, is_baseline=self._is_baseline(number))
 
     def _may_start(self) -> bool:
         if self._ending or self._exhausted or self._looks_broken():
@@ -122,19 +122,24 @@ class Loop:
     def _is_baseline(self, number: int) -> bool:
         return number == 0 and self.plan.baseline
 
-    def _parameters_for(self, number: int) -> Parameters | None:
-        """The script's own, then those that somebody wrote down, then the tuner's."""
+    def _given_to(self, number: int) -> tuple[Parameters, Parameters] | None:
+        """The script's own, then those that somebody wrote down, then the tuner's, and its extra.
+
+        None where the tuner has nothing to try.
+        """
         if self._is_baseline(number):
-            return self.defaults
+            return self.defaults, {}
         at = number - self.plan.baseline
         if at >= len(self.plan.tried):
             return self._ask(number)
         self.tuner.expect_trial(number, self.plan.tried[at])
-        return self.plan.tried[at]
+        return self.plan.tried[at], {}
 
-    def _ask(self, number: int) -> Parameters | None:
+    def _ask(self, number: int) -> tuple[Parameters, Parameters] | None:
         try:
-            parameters = self.space.canonical(self.tuner.generate_parameters(number))
+            suggested = self.tuner.generate_parameters(number)
+            extra = {key: suggested.pop(key) for key in self.tuner.extra_keys}
+            parameters = self.space.canonical(suggested)
         except NoMoreTrialError:
             self._exhausted = True
             return None
@@ -143,21 +148,26 @@ class Loop:
         missing = [key for key in self.space if key not in parameters]
         if missing:
             raise RunnerError(f"the tuner left out {', '.join(missing)} of trial {number}")
-        return parameters
+        return parameters, extra
 
-    def _start(self, number: int, parameters: Parameters, is_baseline: bool) -> None:
+    def _start(
+        self, number: int, parameters: Parameters, extra: Parameters, *, is_baseline: bool
+    ) -> None:
         output, results = self.place.output(number), self.place.results(number)
         given_file = self.place.folder / "results" / f"{number}.parameters.json"
         try:
             output.mkdir()
             # The baseline gets no values: the code's own hold, also those nobody could read off.
-            given_file.write_text(json.dumps({} if is_baseline else parameters), encoding="utf-8")
+            given = {} if is_baseline else parameters | extra
+            given_file.write_text(json.dumps(given), encoding="utf-8")
             self._write_parameters(number, parameters)
+            if CHECKPOINT in extra:
+                Path(extra[CHECKPOINT]).mkdir(parents=True, exist_ok=True)
             file = ResultsFile(number, results)
         except OSError as error:
             raise _cannot_write(error, output) from None
         self._slots[number] = _Slot(file, time.monotonic())
-        self._record([Started(number, parameters, is_baseline, time.time())])
+        self._record([Started(number, parameters, is_baseline, time.time(), extra)])
         environment = {
             "NNI_PLATFORM": "local",
             "NNI_EXP_ID": self.place.id,

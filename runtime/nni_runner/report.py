@@ -88,6 +88,7 @@ class Report:
             "value": trial.value,
             "parameters": finite(trial.parameters),
             "is_baseline": trial.is_baseline,
+            "checkpoint": trial.checkpoint or None,
             "cause": trial.cause,
             "intermediate_results": trial.reports,
             "seconds": round(trial.seconds, 3),
@@ -161,6 +162,8 @@ class Report:
         if self.best is not None and not self.best.is_baseline:
             parameters = self.place.output(self.best.number) / "parameters.json"
             lines.append(f"Best parameters as JSON: {parameters}")
+            if self.best.checkpoint:
+                lines.append(f"Checkpoint of the best trial: {self.best.checkpoint}")
         lines.append(f"Everything: {self.place.folder}")
         return "\n".join(lines) + "\n"
 

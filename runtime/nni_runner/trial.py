@@ -10,6 +10,8 @@ from enum import Enum
 from nni_annotate.domains import Value
 from nni_annotate.space import Parameters
 
+CHECKPOINT = "save_checkpoint_dir"  # what a tuner calls the folder that a trial saves to
+
 
 class Status(str, Enum):
     """Where a trial stands, in NNI's words."""
@@ -23,12 +25,16 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class Started:
-    """A trial began; `parameters` of a baseline are what is known of the script's own values."""
+    """A trial began; `parameters` of a baseline are what is known of the script's own values.
+
+    `extra` is what the tuner gave it besides parameters of the search space.
+    """
 
     number: int
     parameters: Parameters
     is_baseline: bool
     time: float
+    extra: Parameters = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Trial:
     """One trial, as its events so far leave it.
 
     `final` is the first final result, as it came; `reports` counts the intermediate ones.
+    `checkpoint` is the folder that it saves one to, "" where it wasn't given any.
     """
 
     number: int
@@ -82,6 +89,7 @@ class Trial:
     reports: int = 0
     started: float = 0.0
     seconds: float = 0.0
+    checkpoint: str = ""
 
     @property
     def value(self) -> float | None:
@@ -141,7 +149,13 @@ def metric(value: Value) -> float | None:
 def _after(trial: Trial | None, event: Event) -> Trial:
     match event:
         case Started():
-            return Trial(event.number, event.parameters, event.is_baseline, started=event.time)
+            return Trial(
+                event.number,
+                event.parameters,
+                event.is_baseline,
+                started=event.time,
+                checkpoint=event.extra.get(CHECKPOINT, ""),
+            )
         case Reported(kind="final"):
             return replace(_known(trial), final=event.value)
         case Reported():

@@ -20,6 +20,7 @@ from nni_tuners import (
     GPTuner,
     GridSearchTuner,
     MetisTuner,
+    PBTTuner,
     QMCTuner,
     RandomTuner,
     RegularizedEvolutionTuner,
@@ -33,8 +34,9 @@ from nni_tuners import (
 
 NAMES = (
     "auto, TPE, Random, GridSearch, Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, GP, "
-    "Metis, QMC, BatchTuner, optuna:CmaEsSampler, optuna:GPSampler, optuna:NSGAIISampler, "
-    "optuna:NSGAIIISampler, optuna:QMCSampler, optuna:RandomSampler, optuna:TPESampler"
+    "Metis, QMC, BatchTuner, PBTTuner, optuna:CmaEsSampler, optuna:GPSampler, "
+    "optuna:NSGAIISampler, optuna:NSGAIIISampler, optuna:QMCSampler, optuna:RandomSampler, "
+    "optuna:TPESampler"
 )
 
 
@@ -54,6 +56,7 @@ def test_the_names_are_those_of_nni() -> None:
         "Metis": MetisTuner,
         "QMC": QMCTuner,
         "BatchTuner": BatchTuner,
+        "PBTTuner": PBTTuner,
     } == TUNERS
 
 
@@ -81,6 +84,8 @@ def test_the_names_are_those_of_nni() -> None:
         ("qmc", QMCTuner),
         ("Batch", BatchTuner),
         ("batch_tuner", BatchTuner),
+        ("PBT", PBTTuner),
+        ("pbt_tuner", PBTTuner),
     ],
 )
 def test_finds_a_tuner_however_it_is_written(name: str, tuner: type) -> None:

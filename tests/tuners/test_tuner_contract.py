@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,10 @@ SPACES = {
 
 ONE_CHOICE = {"BatchTuner"}  # what takes a single choice of plain options only: see test_batch.py
 
-DEAF = {"Random", "GridSearch", "QMC", "optuna:RandomSampler"}  # learn nothing
+# These learn nothing, PBTTuner at least nothing of what left no checkpoint.
+DEAF = {"Random", "GridSearch", "QMC", "PBTTuner", "optuna:RandomSampler"}
+
+CHECKPOINTS = Path("checkpoints")  # nothing is written there: tuners only name folders
 
 
 def takes(name: str, space: SearchSpace) -> bool:
@@ -154,7 +158,18 @@ def any_tuner_name(request: pytest.FixtureRequest) -> str:
 def start(name: str, space: SearchSpace, **keywords: Any) -> Tuner:
     tuner = find_tuner(name)(**{"seed": 3, **keywords})
     tuner.update_search_space(space.to_json())
+    tuner.checkpoints = CHECKPOINTS
     return tuner
+
+
+def ask(tuner: Tuner, trial: int) -> Parameters:
+    return own(tuner, tuner.generate_parameters(trial))
+
+
+def own(tuner: Tuner, parameters: Parameters) -> Parameters:
+    """Those of the search space."""
+    assert set(tuner.extra_keys) <= parameters.keys()
+    return {key: value for key, value in parameters.items() if key not in tuner.extra_keys}
 
 
 def objective(parameters: Parameters) -> float:
@@ -169,9 +184,10 @@ def play(tuner: Tuner, trials: int, sign: int = 1) -> list[Parameters]:
         found = tuner.generate_multiple_parameters([trial])
         if not found:
             break
-        played += found
+        parameters = own(tuner, found[0])
+        played.append(parameters)
         if trial % 5 != 4:
-            tuner.receive_trial_result(trial, found[0], sign * objective(found[0]))
+            tuner.receive_trial_result(trial, parameters, sign * objective(parameters))
         tuner.trial_end(trial, success=trial % 5 != 4)
     return played
 
@@ -224,10 +240,11 @@ def test_another_seed_gives_something_else_unless_it_is_a_grid(tuner_name: str) 
 
 def test_hash_seeds_do_not_matter(tuner_name: str) -> None:
     code = (
-        f"import sys; sys.path[:] = {sys.path!r}\n"
+        f"import pathlib, sys; sys.path[:] = {sys.path!r}\n"
         "from nni_tuners import find_tuner\n"
         f"tuner = find_tuner({tuner_name!r})(seed=1)\n"
         f"tuner.update_search_space({SPACES['discrete'].to_json()!r})\n"
+        "tuner.checkpoints = pathlib.Path('checkpoints')\n"
         "for trial in range(30):\n"
         "    parameters = tuner.generate_parameters(trial)\n"
         "    print(parameters)\n"
@@ -252,7 +269,7 @@ def test_results_may_come_in_any_order(tuner_name: str) -> None:
     order = random.Random(0)
     running: dict[int, Parameters] = {}
     for trial in range(60):
-        running[trial] = tuner.generate_parameters(trial)
+        running[trial] = ask(tuner, trial)
         assert space.contains(running[trial])
         while len(running) > 7:
             done = order.choice(list(running))
@@ -270,8 +287,8 @@ def test_64_asks_at_once(tuner_name: str, known: int) -> None:
     tuner = start(tuner_name, SPACES["all"])
     play(tuner, known)
     many = tuner.generate_multiple_parameters(range(1000, 1064))
-    assert all(SPACES["all"].contains(parameters) for parameters in many)
-    assert len({json.dumps(parameters) for parameters in many}) == 64
+    assert all(SPACES["all"].contains(own(tuner, parameters)) for parameters in many)
+    assert len({json.dumps(own(tuner, parameters)) for parameters in many}) == 64
 
 
 def test_500_parameters(tuner_name: str) -> None:
@@ -283,7 +300,7 @@ def test_500_parameters(tuner_name: str) -> None:
 def test_all_trials_may_fail(tuner_name: str) -> None:
     tuner, space = start(tuner_name, SPACES["all"]), SPACES["all"]
     for trial in range(40):
-        assert space.contains(tuner.generate_parameters(trial))
+        assert space.contains(ask(tuner, trial))
         tuner.trial_end(trial, success=False)
     assert not tuner.pending
 
@@ -292,8 +309,8 @@ def test_all_trials_may_fail(tuner_name: str) -> None:
 def test_a_result_that_is_no_finite_number_is_a_failed_trial(tuner_name: str, value: Any) -> None:
     one, other = start(tuner_name, SPACES["all"]), start(tuner_name, SPACES["all"])
     for trial in range(30):
-        parameters = one.generate_parameters(trial)
-        assert other.generate_parameters(trial) == parameters
+        parameters = ask(one, trial)
+        assert ask(other, trial) == parameters
         if trial % 2:
             one.receive_trial_result(trial, parameters, value)
             other.trial_end(trial, success=False)
@@ -318,7 +335,7 @@ def test_a_result_that_is_no_finite_number_is_a_failed_trial(tuner_name: str, va
 def test_values_of_any_size(tuner_name: str, values: list[Any]) -> None:
     tuner, space = start(tuner_name, SPACES["all"]), SPACES["all"]
     for trial, value in enumerate(values):
-        parameters = tuner.generate_parameters(trial)
+        parameters = ask(tuner, trial)
         assert space.contains(parameters)
         tuner.receive_trial_result(trial, parameters, value)
 
@@ -385,7 +402,7 @@ def test_a_changed_space_keeps_what_lies_in_it(tuner_name: str) -> None:
     tuner = start(tuner_name, wide)
     for trial, x in enumerate([0.1, 0.9, 0.4]):
         tuner.receive_trial_result(trial, {"x": x, "c": "a"}, x)
-    tuner.generate_parameters(7)
+    ask(tuner, 7)
     tuner.update_search_space(narrow)
     assert tuner.history.losses.tolist() == [0.1, 0.4]
     assert tuner.code.decode(tuner.history.rows[1]) == {"x": 0.4, "c": "a"}
@@ -506,6 +523,7 @@ def test_its_own_arguments_are_taken_by_name(any_tuner_name: str) -> None:
     defaults = find_tuner(any_tuner_name).arguments()
     made = make_tuner(any_tuner_name, defaults, **keywords)
     made.update_search_space(space)
+    made.checkpoints = CHECKPOINTS
     assert play(made, 15) == play(start(any_tuner_name, space, optimize_mode="maximize"), 15)
     for name in defaults:
         with pytest.raises(TunerError, match=f"^{name}: expected .*, found {{}}$"):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nni_tuners.gp import GPTuner
     from nni_tuners.grid_search import GridSearchTuner
     from nni_tuners.metis import MetisTuner
+    from nni_tuners.pbt import PBTTuner
     from nni_tuners.qmc import QMCTuner
     from nni_tuners.random_search import RandomTuner
     from nni_tuners.registry import TUNERS, find_tuner, make_tuner, official_name
@@ -34,6 +35,7 @@ __all__ = [
     "GridSearchTuner",
     "MetisTuner",
     "NoMoreTrialError",
+    "PBTTuner",
     "QMCTuner",
     "RandomTuner",
     "RegularizedEvolutionTuner",
@@ -57,6 +59,7 @@ _HOMES = {
     "NoMoreTrialError": "errors",
     "GPTuner": "gp",
     "MetisTuner": "metis",
+    "PBTTuner": "pbt",
     "QMCTuner": "qmc",
     "RandomTuner": "random_search",
     "RegularizedEvolutionTuner": "regularized_evolution",

@@ -15,6 +15,7 @@ from nni_tuners.evolution import EvolutionTuner
 from nni_tuners.gp import GPTuner
 from nni_tuners.grid_search import GridSearchTuner
 from nni_tuners.metis import MetisTuner
+from nni_tuners.pbt import PBTTuner
 from nni_tuners.qmc import QMCTuner
 from nni_tuners.random_search import RandomTuner
 from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
@@ -36,6 +37,7 @@ TUNERS: dict[str, type[Tuner]] = {
     "Metis": MetisTuner,
     "QMC": QMCTuner,
     "BatchTuner": BatchTuner,
+    "PBTTuner": PBTTuner,
 }
 OPTUNA = "optuna:"
 # Those of Optuna's that need no argument which only Python can give, nor Optuna's own loop.
@@ -46,6 +48,7 @@ ALIASES = {
     "batch": "BatchTuner",
     "gptuner": "GP",
     "metistuner": "Metis",
+    "pbt": "PBTTuner",
     **{f"{OPTUNA}{name.lower()}": f"{OPTUNA}{name}Sampler" for name in SAMPLERS},
 }
 NAMES = (*TUNERS, *(f"{OPTUNA}{name}Sampler" for name in SAMPLERS))

@@ -11,7 +11,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,7 +31,13 @@ class Tuner(ABC):
 
     A tuner implements `suggest`, and `prepare` where it sets something up for a search space.
     The same seed and the same calls in the same order give the same suggestions.
+
+    `extra_keys` are what parameters hold besides those of the search space; results may come back
+    with them or without. `checkpoints` is the folder for checkpoints, where parameters name any.
     """
+
+    extra_keys: ClassVar[tuple[str, ...]] = ()
+    checkpoints: Path | None = None
 
     def __init__(self, *, optimize_mode: str = "minimize", seed: int | None = None) -> None:
         if optimize_mode not in SIGNS:
@@ -94,7 +101,7 @@ class Tuner(ABC):
         self.prepare()
 
     def generate_parameters(self, parameter_id: int, **_: Any) -> Parameters:
-        """Parameters for the trial of that id: a plain Python value for every key.
+        """Parameters for the trial of that id: a plain Python value for every key, extra ones too.
 
         Raises NoMoreTrialError where there is nothing further to try.
         """
@@ -164,8 +171,9 @@ class Tuner(ABC):
         return self._known
 
     def _row_of(self, parameters: Mapping[str, Value]) -> Floats:
+        own = {key: value for key, value in parameters.items() if key not in self.extra_keys}
         try:
-            canonical = self.code.space.canonical(parameters)
+            canonical = self.code.space.canonical(own)
         except SpaceError as error:
             raise TunerError(str(error)) from None
         for key in self.code.space:
