@@ -60,6 +60,26 @@ def branched(parameters: Parameters) -> float:
     return float(abs(x - 0.2 * index - 0.1) + (0.2 if index != 2 else 0))
 
 
+MODELS = SearchSpace(
+    {
+        "model": Choice(
+            tuple(
+                Branch(f"m{index}", tuple((f"{key}{index}", Uniform(-1, 1)) for key in "abcd"))
+                for index in range(5)
+            )
+        )
+    }
+)
+
+
+def models(parameters: Parameters) -> float:
+    """Models with parameters of their own: the first is the best, and far apart are the optima."""
+    model = parameters["model"]
+    index = int(model["_name"][1])
+    gaps = [model[f"{key}{index}"] - math.sin(3 * index + i) for i, key in enumerate("abcd")]
+    return math.fsum(gap**2 for gap in gaps) + 0.3 * (2 * index % 5)
+
+
 def best_of(
     tuner: Tuner, space: SearchSpace, objective: Objective, batch: int, trials: int = 60
 ) -> float:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,13 @@ def test_equal_parameters_are_equal_rows(space: SearchSpace, seed: int) -> None:
         assert code.decode(canonical) == code.decode(row)
         other = np.where(active, row, draws(code, seed + 1, 1)[0])
         assert (code.canonical(other) == canonical).all()
+
+
+@given(any_space, seeds)
+def test_shares_are_how_often_columns_are_active(space: SearchSpace, seed: int) -> None:
+    code = Code(space)
+    active = ~np.isnan(code.without_inactive(draws(code, seed, 4000)))
+    assert code.shares == pytest.approx(active.mean(axis=0), abs=0.05)  # six standard deviations
 
 
 @given(any_space, seeds)

@@ -18,11 +18,13 @@ from nni_tuners.features import Features
 from nni_tuners.surrogate import CAP, Surrogate, standardised
 from objectives import (
     BRANCHES,
+    MODELS,
     TRAINING,
     Objective,
     best_of,
     branched,
     cube,
+    models,
     rosenbrock,
     share_of_failures,
     share_of_random,
@@ -82,8 +84,9 @@ def test_features_are_as_far_apart_as_options_differ() -> None:
         (cube(2), rosenbrock, 0.15),
         (TRAINING, training, 0.01),
         (BRANCHES, branched, 0.01),
+        (MODELS, models, 0.6),
     ],
-    ids=["sphere", "rosenbrock", "training", "branches"],
+    ids=["sphere", "rosenbrock", "training", "branches", "models"],
 )
 def test_beats_random(
     kind: type[Tuner], batch: int, space: SearchSpace, objective: Objective, share: float

@@ -28,9 +28,10 @@ class Code:
 
     A column holds the prior quantile of its value, and for a choice the index of its option;
     `options` says which is which: the number of options, 0 for all other domains; `branching`
-    has the choices on which other columns depend. Columns of branches that are not chosen hold
-    the number that `neutral` has for them, so that equal parameters are equal rows. `size` is the
-    number of different rows, None where there is no end to them.
+    has the choices on which other columns depend, and `shares` how many of the rows a column is
+    active in, each branch being as likely as the others. Columns of branches that are not chosen
+    hold the number that `neutral` has for them, so that equal parameters are equal rows. `size` is
+    the number of different rows, None where there is no end to them.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -44,6 +45,11 @@ class Code:
         self.neutral = np.array([_neutral(domain) for domain in domains], dtype=float)
         parents = {column.condition[0] for column in self.columns if column.condition}
         self.branching = np.array([index in parents for index in range(len(domains))], dtype=bool)
+        self.shares = np.ones(len(domains))
+        for index, column in enumerate(self.columns):
+            if column.condition:
+                parent, _ = column.condition
+                self.shares[index] = self.shares[parent] / self.options[parent]
         self._indices = [
             {identity(label): index for index, label in enumerate(labels)}
             for labels in self._labels

@@ -31,10 +31,11 @@ _ROOT_5 = math.sqrt(5)
 class Prior:
     """Normal priors of the logarithms of the length scales and of the noise's variance.
 
-    The variance is relative to the signal's. Length scales are in units of a feature's range.
+    The variance is relative to the signal's. Length scales are in units of a feature's range; the
+    mean of their logarithms is one for all, or has the shape (columns,).
     """
 
-    log_scale: float
+    log_scale: float | Floats
     log_scale_deviation: float
     log_noise: float
     log_noise_deviation: float

@@ -16,6 +16,7 @@ from nni_tuners.utilities import Utility
 # Chosen on the problems of benchmarks/tuners that are not held out.
 CAP = 2.0  # how far results above the median count: twice as far as the best is below it
 SCALE, SCALE_BY_COLUMNS, SCALE_DEVIATION = math.log(0.7), 0.35, 0.5
+BRANCH_SCALE = math.log(0.4)  # of a choice between branches, which tell little of each other
 NOISE, NOISE_DEVIATION, LEAST_NOISE = -6.0, 2.0, -9.2
 LEAST_SCALE = -6.0
 MAX_TRIALS = 250  # that the model is made of: its cost grows with their cube
@@ -32,9 +33,11 @@ class Surrogate:
 
     def __init__(self, tuner: Tuner, least_noise: float = 0.0) -> None:
         self._tuner, self._features = tuner, Features(tuner.code)
-        columns = len(tuner.code.columns)
+        active = max(float(tuner.code.shares.sum()), 1)  # columns of a trial, on average
         self._prior = Prior(
-            log_scale=SCALE + SCALE_BY_COLUMNS * math.log(max(columns, 1)),
+            log_scale=np.where(
+                tuner.code.branching, BRANCH_SCALE, SCALE + SCALE_BY_COLUMNS * math.log(active)
+            ),
             log_scale_deviation=SCALE_DEVIATION,
             log_noise=NOISE,
             log_noise_deviation=NOISE_DEVIATION,
