@@ -161,7 +161,7 @@ def test_a_sampler_of_optuna_s(lab: Lab) -> None:
 def test_arguments_of_the_tuner(lab: Lab) -> None:
     """They reach it, and are on record."""
     words = ("--tuner", "GridSearch", "--tuner-arg", "points=2", "--tuner-arg", "max_values=1")
-    report = lab.json("--minimize", "--no-baseline", *words)
+    report = lab.json("--minimize", "--no-baseline", "--trials", "4", *words)
     assert [trial["parameters"]["train/x/uniform"] for trial in report["trials"]] == [
         -1, -1, 1, 1
     ]  # fmt: skip
