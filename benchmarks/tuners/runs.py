@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peers import make
+from peers import PEERS, make
 from problem import Problem
 from race import Run, UnsupportedError, race
 from surfaces import SURFACES
@@ -28,17 +28,21 @@ class Task:
 
     def do(self) -> Outcome:
         """Run it."""
-        tuner = make(self.tuner, trials=self.trials, pending=self.pending, seed=self.seed)
         problem = PROBLEMS[self.problem]
         try:
+            tuner = make(self.tuner, trials=self.trials, pending=self.pending, seed=self.seed)
             return race(tuner, problem, self.trials, self.pending, self.seed)
         except UnsupportedError as error:
             return Refusal(str(error))
+        except Exception as error:
+            if self.tuner not in PEERS:
+                raise
+            return Refusal(f"{type(error).__name__}: {error}")  # the others' runs go on
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """That a tuner cannot take a problem's search space, and why."""
+    """That a tuner cannot take a problem's search space, or that another library fails; and why."""
 
     unsupported: str
 

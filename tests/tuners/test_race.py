@@ -274,6 +274,21 @@ def test_processes_make_no_difference(tmp_path: Path) -> None:
     assert len(curves[0]) == 2 * (30 + 1)
 
 
+def test_a_peer_that_fails_is_left_out_of_that_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "peer_failing.py").write_text("def make(**_): return 1 / 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(PEERS, "failing", Peer("peer_failing", "make", ()))
+    main(
+        ["--tuners", "failing,TPE", "--problems", "mixed/nk", "--trials", "2"],
+        standalone_mode=False,
+    )
+    found = capsys.readouterr()
+    assert "mixed/nk: left out for failing: ZeroDivisionError: division by zero\n" in found.err
+    assert "| TPE | 1 |" in found.out
+
+
 def test_a_peer_that_is_not_installed_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
