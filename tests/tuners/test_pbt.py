@@ -255,6 +255,10 @@ def test_it_reaches_what_no_fixed_parameters_do() -> None:
     [
         ({"all_checkpoint_dir": 5}, "all_checkpoint_dir: expected a folder, found 5"),
         ({"all_checkpoint_dir": ""}, 'all_checkpoint_dir: expected a folder, found ""'),
+        (
+            {"all_checkpoint_dir": "~nobody-there/c"},
+            'all_checkpoint_dir: expected a folder, found "~nobody-there/c"',
+        ),
         ({"population_size": 0}, "population_size: expected an int from 1 on, found 0"),
         ({"factor": 1}, "factor: expected a number between 0 and 1, found 1"),
         (

@@ -23,7 +23,7 @@ def explored(
     known = code.without_inactive(row[None])[0]
     is_new = np.isnan(known) | (rng.random(len(row)) < resample_probability)
     found = np.where(is_new, code.draw(rng, 1)[0], known).tolist()
-    # "Each hyperparameter independently is randomly perturbed by a factor of 1.2 or 0.8"
+    # Each of them goes up or down, whatever the others do.
     changes = np.where(rng.random(len(row)) < 0.5, factor, -factor).tolist()
     for at, column in enumerate(code.columns):
         if not is_new[at]:

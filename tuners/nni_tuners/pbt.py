@@ -7,6 +7,7 @@ algorithm 1, with the truncation selection of section 4.1.1.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Mapping
@@ -79,10 +80,7 @@ class PBTTuner(Tuner):
     ) -> None:
         super().__init__(optimize_mode=optimize_mode, seed=seed)
         if all_checkpoint_dir is not None:
-            if not isinstance(all_checkpoint_dir, str) or not all_checkpoint_dir:
-                found = show(all_checkpoint_dir)
-                raise TunerError(f"all_checkpoint_dir: expected a folder, found {found}")
-            self.checkpoints = Path(all_checkpoint_dir).expanduser().absolute()
+            self.checkpoints = _folder_of(all_checkpoint_dir)
         check_count("population_size", population_size)
         check_share("factor", factor)
         check_number("resample_probability", resample_probability, most=1)
@@ -172,3 +170,10 @@ class PBTTuner(Tuner):
                 member.trial, member.has_failed = None, math.isnan(loss)
                 if not member.has_failed:
                     member.last = _Checkpoint(member.folder, row, loss)
+
+
+def _folder_of(text: str) -> Path:
+    if isinstance(text, str) and text:
+        with contextlib.suppress(RuntimeError):  # the home of nobody
+            return Path(text).expanduser().absolute()
+    raise TunerError(f"all_checkpoint_dir: expected a folder, found {show(text)}")
