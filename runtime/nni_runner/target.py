@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -12,7 +13,7 @@ from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.manifest import read_manifest
 from nni_annotate.placing import place_tree
 from nni_annotate.project import compile_tree
-from nni_annotate.sources import ProjectError
+from nni_annotate.sources import MANIFEST, ProjectError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_annotate.tree import SEARCH_SPACE, CompiledTree, Script, read_search_space
 from nni_runner.errors import RunnerError, UsageError
@@ -56,7 +57,7 @@ class Target:
 
 
 def read_target(path: Path, leave_out: Path) -> Target:
-    """Reads a compiled folder, or compiles a source folder or script without writing anything.
+    """Reads compiled code, or compiles a source; a folder or a script of it. Writes nothing.
 
     Raises RunnerError; CompileError with the problems of the source.
     """
@@ -65,12 +66,8 @@ def read_target(path: Path, leave_out: Path) -> Target:
     if not path.is_file() and not path.is_dir():
         raise UsageError(f"{path}: is neither a file nor a folder")
     try:
-        manifest = read_manifest(path) if path.is_dir() else None
-        if manifest is not None:
-            space = read_search_space(path)
-            if space is None:
-                raise RunnerError(f"{path / SEARCH_SPACE}: is missing; compile again")
-            return Target(path.resolve(), space, manifest.defaults, manifest.scripts, None, ())
+        if compiled := _compiled(path.resolve()):
+            return compiled
         tree = compile_tree(path, leave_out, notebooks_as_scripts=True)
         if not tree.compiled:
             return _hand_written(path)
@@ -80,6 +77,23 @@ def read_target(path: Path, leave_out: Path) -> Target:
         return Target(root, tree.space, tree.defaults, tree.scripts, tree, warnings)
     except ProjectError as error:
         raise RunnerError(str(error)) from None
+
+
+def _compiled(path: Path) -> Target | None:
+    """A compiled folder, or one script of it; None where there is none."""
+    folders = (path,) if path.is_dir() else path.parents
+    # A folder above that can't be looked into is none.
+    folder = next((one for one in folders if os.path.isfile(one / MANIFEST)), None)  # noqa: PTH113
+    manifest = read_manifest(folder) if folder else None
+    if folder is None or manifest is None:
+        return None
+    space = read_search_space(folder)
+    if space is None:
+        raise RunnerError(f"{folder / SEARCH_SPACE}: is missing; compile again")
+    scripts = manifest.scripts
+    if path != folder:
+        scripts = (Script(str(path.relative_to(folder)), has_main_guard=True),)
+    return Target(folder, space, manifest.defaults, scripts, None, ())
 
 
 def find_command(
