@@ -21,7 +21,11 @@ settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
-_MODULES = {"nni-annotate": "nni_annotate.entry", "nni-run": "nni_runner.entry"}
+_STARTS = {
+    "nni-annotate": "nni_annotate.entry import main",
+    "nni-run": "nni_runner.entry import main",
+    "nnictl": "nni_runner.entry import control as main",
+}
 
 
 def clean_environment() -> dict[str, str]:
@@ -33,7 +37,7 @@ def clean_environment() -> dict[str, str]:
 
 def command(name: str, *arguments: str | Path) -> list[str]:
     """The words that run one of the project's commands."""
-    start = f"from {_MODULES[name]} import main; main(prog_name={name!r})"
+    start = f"from {_STARTS[name]}; main(prog_name={name!r})"
     return [sys.executable, "-c", start, *map(str, arguments)]
 
 

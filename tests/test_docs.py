@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, clean_environment, command
+from waiting import wait_for
 
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -43,7 +44,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     binaries = tmp_path / "bin"
     binaries.mkdir()
-    own = {name: command(name) for name in ("nni-annotate", "nni-run")}
+    own = {name: command(name) for name in ("nni-annotate", "nni-run", "nnictl")}
     for name, words in {**own, "python": [sys.executable]}.items():
         script = binaries / name
         script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
@@ -58,12 +59,27 @@ def test_every_command_runs(page: Path, checkout: Path) -> None:
     environment["PATH"] = f"{checkout.parent / 'bin'}{os.pathsep}{environment['PATH']}"
     environment["HOME"] = str(checkout.parent / "home")
     for line in commands(page):
+        if line.endswith("&"):
+            start_in_background(line, checkout, environment)
+            continue
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             cwd=checkout, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         assert "FAILED" not in done.stderr, done.stderr
+
+
+def start_in_background(line: str, folder: Path, environment: dict[str, str]) -> None:
+    """Starts an experiment that the commands after it are about; ends when it has a result."""
+    subprocess.run(["bash", "-c", line], cwd=folder, env=environment, check=True)
+
+    def has_result() -> bool:
+        listed = ["nnictl", "experiment", "list", "--json"]
+        text = subprocess.check_output(listed, env=environment, text=True)
+        return any(one["best"] for one in json.loads(text))
+
+    wait_for(has_result)
 
 
 def test_the_readme_s_two_commands_are_found() -> None:

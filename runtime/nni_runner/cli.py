@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import signal
@@ -17,8 +18,9 @@ import click
 from nni_annotate import __version__
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
+from nni_runner.control import Control
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import DEFAULT_FOLDER, Plan, make_place, seconds
+from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place, seconds
 from nni_runner.failure import explain_failure
 from nni_runner.given import read_arguments, read_parameters, read_sets
 from nni_runner.launchers.launcher import Interrupted, Notices
@@ -28,6 +30,7 @@ from nni_runner.once import run_once
 from nni_runner.options import check_limit, find_name, learn_from, make
 from nni_runner.progress import make_progress
 from nni_runner.report import Report
+from nni_runner.running import Lock
 from nni_runner.store import Store
 from nni_runner.target import Target, find_command, read_target
 from nni_tuners import Tuner, TunerError
@@ -173,6 +176,7 @@ def run_experiment(
     results = sorted(plan.learned, key=lambda known: known["value"], reverse=not plan.maximize)
     tuner.import_data(results)
     place = make_place(experiments)
+    lock = Lock(place)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     code = target.put(place.code, leave_out=place.folder.parent)
     store = Store(place.history, create=True)
@@ -201,24 +205,39 @@ def run_experiment(
     handlers = {number: _notify(notices, number) for number in heard}
     begun = time.monotonic()
     progress = make_progress(plan, place.id)
+    control = _open_to_others(place, notices)
     try:
         loop = Loop(
             plan, place, code, command, target.space, target.defaults or {}, tuner, store,
             LocalLauncher(notices), notices, progress.show, progress.tell,
         )  # fmt: skip
         outcome = loop.run()
+        with contextlib.suppress(RunnerError):  # a full disk, say
+            store.describe({"status": outcome.status, "reason": outcome.reason})
     finally:
         progress.close()
         store.close()
+        lock.release()
+        if control is not None:
+            control.close()  # whoever waits for the end may count on all of the above
         for number, handler in handlers.items():
             signal.signal(number, handler)
     if outcome.status == "failed" and loop.history.best(plan.maximize) is not None:
         click.echo(f"error: {outcome.reason}", err=True)
     report = Report(
-        plan, place, str(path), target.space, loop.history, outcome, time.monotonic() - begun
+        loop.plan, place, str(path), target.space, loop.history, outcome, time.monotonic() - begun
     )
     explain_failure(report.history, place)
     return report
+
+
+def _open_to_others(place: Place, notices: Notices) -> Control | None:
+    """Lets nnictl ask for things; without that an experiment runs all the same."""
+    try:
+        return Control(place, notices)
+    except OSError as error:
+        click.echo(f"nnictl can't control this experiment: {error}", err=True)
+        return None
 
 
 def check_environment() -> None:

@@ -1,4 +1,4 @@
-"""The start of `nni-run`."""
+"""The start of `nni-run` and of `nnictl`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ if TYPE_CHECKING:
 
 
 def main(prog_name: str | None = None) -> None:
-    """Runs the command line."""
+    """Runs the command line `nni-run`."""
     start(_command, prog_name)
+
+
+def control(prog_name: str | None = None) -> None:
+    """Runs the command line `nnictl`."""
+    start(_control, prog_name)
 
 
 def _command() -> Any:
@@ -19,5 +24,11 @@ def _command() -> Any:
 
     import_numpy_with_one_thread()
     from nni_runner.cli import main as command
+
+    return command
+
+
+def _control() -> Any:
+    from nni_runner.nnictl import main as command
 
     return command

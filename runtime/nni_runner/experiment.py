@@ -16,7 +16,7 @@ from nni_runner.errors import RunnerError, UsageError
 DEFAULT_FOLDER = Path("~/nni-experiments")
 HISTORY = "history.sqlite"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST = 3650 * 86400.0
+LONGEST = 3650 * 86400.0
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
 
 
@@ -62,6 +62,16 @@ class Place:
     def history(self) -> Path:
         """The SQLite file."""
         return self.folder / HISTORY
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that runs the experiment."""
+        return self.folder / "lock"
+
+    @property
+    def control(self) -> Path:
+        """Says where a running experiment takes requests."""
+        return self.folder / "control"
 
     @property
     def checkpoints(self) -> Path:
@@ -110,6 +120,6 @@ def seconds(text: str) -> float:
         raise UsageError(f"expected a duration such as 90s, 30m or 1h30m, found {text!r}")
     parts = re.findall(r"([\d.]+)([smhd]?)", text)
     total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
-    if not 0 < total <= _LONGEST:
+    if not 0 < total <= LONGEST:
         raise UsageError(f"expected a duration above 0 and below ten years, found {text!r}")
     return total

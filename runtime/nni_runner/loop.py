@@ -6,11 +6,13 @@ import contextlib
 import json
 import math
 import queue
+import signal
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import nni_trial
 from nni_annotate.errors import SpaceError
@@ -18,6 +20,7 @@ from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place, Plan
 from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
+from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
 from nni_runner.trial import CHECKPOINT, Ended, Event, History, Reported, Started, Status, Trial
@@ -48,11 +51,12 @@ class _Slot:
     begun: float
     canceled: tuple[Status, str] | None = None
     finals: int = 0
+    asked: list[Asked] = field(default_factory=list)
 
 
 @dataclass
 class Loop:
-    """Runs the trials of one experiment; `show` is told the history after every change."""
+    """Runs the trials of one experiment; `show` is told history and plan after every change."""
 
     plan: Plan
     place: Place
@@ -64,21 +68,23 @@ class Loop:
     store: Store
     launcher: Launcher
     notices: Notices
-    show: Callable[[History], None]
+    show: Callable[[History, Plan], None]
     tell: Callable[[str], None]
     history: History = field(default_factory=History)
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _ending: Outcome | None = None
     _exhausted: bool = False
     _deadline: float = math.inf
+    _begun: float = 0.0
 
     def run(self) -> Outcome:
         """Runs until the limits are reached, the trials all fail, or somebody interrupts.
 
         What makes it impossible to go on, such as a full disk, is the outcome too.
         """
+        self._begun = time.monotonic()
         if self.plan.seconds is not None:
-            self._deadline = time.monotonic() + self.plan.seconds
+            self._deadline = self._begun + self.plan.seconds
         try:
             while True:
                 self._fill_slots()
@@ -196,8 +202,41 @@ class Loop:
                     self._listen(number)
             case Exited(number, code, problem):
                 self._finish(number, code, problem)
-            case Interrupted(signal):
-                self._interrupt(signal)
+            case Interrupted(number):
+                self._interrupt(number)
+            case Asked(Stop()):  # answered by the end itself
+                if self._ending is None:
+                    self._interrupt(signal.SIGINT)
+            case Asked(Kill(number)):
+                self._kill(number, notice)
+            case Asked(Update() as update):
+                self._update(update, notice)
+
+    def _kill(self, number: int, asked: Asked) -> None:
+        """Ends a trial that somebody wants to end; it answers when it has."""
+        if number not in self._slots:
+            trial = self.history.trials.get(number)
+            state = "has not started" if trial is None else f"has ended: {trial.status.value}"
+            asked.refuse(f"trial {number} {state}")
+            return
+        slot = self._slots[number]
+        slot.canceled = slot.canceled or (Status.USER_CANCELED, "killed by the user")
+        slot.asked.append(asked)
+        self.launcher.terminate(number)
+
+    def _update(self, update: Update, asked: Asked) -> None:
+        """Goes on by another limit, which holds for those who resume the experiment too."""
+        if self._ending:
+            asked.refuse("the experiment is ending")
+            return
+        changed: dict[str, Any] = {update.limit: update.value}
+        self.store.describe(changed)
+        self.plan = replace(self.plan, **changed)
+        if update.limit == "seconds":
+            self._deadline = self._begun + update.value
+        self.tell(update.in_words())
+        self.show(self.history, self.plan)
+        asked.done(update.in_words())
 
     def _interrupt(self, signal: int) -> None:
         if self._ending and self._ending.signal is not None:
@@ -240,6 +279,9 @@ class Loop:
         if trial.is_baseline:
             with contextlib.suppress(OSError):
                 self._write_parameters(number, self._rerunnable(trial.parameters))
+        for asked in slot.asked:
+            cause = f", {trial.cause}" if trial.cause else ""
+            asked.done(f"trial {number}: {trial.status.value}{cause}")
         self._tell_tuner(trial)
 
     def _rerunnable(self, own: Parameters) -> Parameters:
@@ -273,7 +315,7 @@ class Loop:
         self.store.record(events)
         for event in events:
             self.history.add(event)
-        self.show(self.history)
+        self.show(self.history, self.plan)
 
     def _outcome(self) -> Outcome:
         if self._ending:

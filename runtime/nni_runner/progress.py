@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Shows how an experiment is getting on."""
 
-    def show(self, history: History) -> None:
-        """Takes in a change of the history."""
+    def show(self, history: History, plan: Plan) -> None:
+        """Takes in a change of the history or the plan."""
 
     def tell(self, message: str) -> None:
         """Says something that happened."""
@@ -45,9 +45,9 @@ class PlainProgress:
         self._ended: set[int] = set()
         self.tell(f"experiment {name} started")
 
-    def show(self, history: History) -> None:
+    def show(self, history: History, plan: Plan) -> None:
         """Says which trials have ended since the last time."""
-        self._state.take(history)
+        self._state.take(history, plan)
         for number, trial in history.trials.items():
             if trial.status is not Status.RUNNING and number not in self._ended:
                 self._ended.add(number)
@@ -83,9 +83,9 @@ class LiveProgress:
             self._live.start()
             self._console.show_cursor(True)  # a stopped runner must not leave it hidden
 
-    def show(self, history: History) -> None:
+    def show(self, history: History, plan: Plan) -> None:
         """Keeps what the next refresh shows."""
-        self._state.take(history)
+        self._state.take(history, plan)
 
     def tell(self, message: str) -> None:
         """Prints a line above the live one."""
@@ -123,8 +123,9 @@ class State:
         self._begun = time.monotonic()
         self._trials: tuple[Trial, ...] = ()
 
-    def take(self, history: History) -> None:
+    def take(self, history: History, plan: Plan) -> None:
         """Keeps the trials as they are now: another thread may be reading."""
+        self._plan = plan
         self._trials = tuple(history.trials.values())
 
     def parts(self) -> list[str]:

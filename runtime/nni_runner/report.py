@@ -6,12 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from nni_annotate.domains import Value
 from nni_annotate.space import SearchSpace, short_names
 from nni_runner.experiment import Place, Plan
 from nni_runner.loop import Outcome
 from nni_runner.progress import clock
-from nni_runner.store import finite
+from nni_runner.tables import UNKNOWN, number, shown, table, trial_to_json
 from nni_runner.trial import History, Status, Trial, ranking
 
 SCHEMA_VERSION = 1
@@ -67,9 +66,9 @@ class Report:
                 "seconds": round(self.seconds, 3),
                 "search_space": self.space.to_json(),
             },
-            "trials": [self._trial(trial) for trial in self.history.trials.values()],
-            "best": self._trial(self.best) if self.best else None,
-            "baseline": self._trial(baseline) if baseline else None,
+            "trials": [trial_to_json(trial, self.place) for trial in self.history.trials.values()],
+            "best": trial_to_json(self.best, self.place) if self.best else None,
+            "baseline": trial_to_json(baseline, self.place) if baseline else None,
             "gain": self.gain,
         }
 
@@ -80,20 +79,6 @@ class Report:
             parts += [self._trials(), self._parameters(self.best), self._comparison(self.best)]
         parts.append(self._where())
         return "\n".join(part for part in parts if part)
-
-    def _trial(self, trial: Trial) -> dict[str, Any]:
-        return {
-            "number": trial.number,
-            "status": trial.status.value,
-            "value": trial.value,
-            "parameters": finite(trial.parameters),
-            "is_baseline": trial.is_baseline,
-            "checkpoint": trial.checkpoint or None,
-            "cause": trial.cause,
-            "intermediate_results": trial.reports,
-            "seconds": round(trial.seconds, 3),
-            "output": str(self.place.output(trial.number)),
-        }
 
     def _head(self) -> str:
         statuses = Counter(trial.status.value for trial in self.history.trials.values())
@@ -113,12 +98,12 @@ class Report:
             for rank, trial in enumerate(ranked, 1)
         ]
         wide = [
-            [*row, *(shown(trial.parameters.get(key, _UNKNOWN), 30) for key in names)]
+            [*row, *(shown(trial.parameters.get(key, UNKNOWN), 30) for key in names)]
             for row, trial in zip(rows, ranked, strict=True)
         ]
-        table = _table([*head, *names.values()], wide, left=range(4, 4 + len(names)))
-        fits = max(map(len, table.splitlines())) <= _WIDEST
-        return f"Best trials\n{table if fits else _table(head, rows)}"
+        full = table([*head, *names.values()], wide, left=range(4, 4 + len(names)))
+        fits = max(map(len, full.splitlines())) <= _WIDEST
+        return f"Best trials\n{full if fits else table(head, rows)}"
 
     def _parameters(self, best: Trial) -> str:
         names = short_names(self.space)
@@ -127,12 +112,12 @@ class Report:
             return ""
         rows = []
         for key, name in names.items():
-            row = [name, shown(best.parameters.get(key, _UNKNOWN))]
+            row = [name, shown(best.parameters.get(key, UNKNOWN))]
             if own is not None:
-                row.append(shown(own.parameters.get(key, _UNKNOWN)))
+                row.append(shown(own.parameters.get(key, UNKNOWN)))
             rows.append(row)
         head = ["parameter", "best", *(["baseline"] if own is not None else [])]
-        return f"Best parameters (trial {best.number})\n{_table(head, rows, left=range(3))}"
+        return f"Best parameters (trial {best.number})\n{table(head, rows, left=range(3))}"
 
     def _comparison(self, best: Trial) -> str:
         baseline = self.history.baseline
@@ -166,68 +151,3 @@ class Report:
                 lines.append(f"Checkpoint of the best trial: {self.best.checkpoint}")
         lines.append(f"Everything: {self.place.folder}")
         return "\n".join(lines) + "\n"
-
-
-_UNKNOWN = object()
-
-
-def number(value: float | None) -> str:
-    """A result in six digits, more where it is large."""
-    if value is None:
-        return ""
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.10g}"
-
-
-def shown(value: Value, most: int = 80) -> str:
-    """A parameter's value as the tables show it, on one line, cut where it is long."""
-    if value is _UNKNOWN:
-        return "(in the code)"
-    if isinstance(value, float):
-        return number(value)
-    text = _text(value)
-    text = "".join(char if char.isprintable() else "?" for char in text)
-    return text if len(text) <= most else text[: most - 3] + "..."
-
-
-def _text(value: Value) -> str:
-    """A value in full: of a nested choice the branch and its parameters, of layers their inputs.
-
-    >>> _text({"_name": "conv", "size": 3}), _text({"_name": "uniform(0, 1)", "uniform(0, 1)": 0.5})
-    ('conv, size: 3', 'uniform(0, 1): 0.5')
-    """
-    match value:
-        case str() if not _reads_as_other(value):
-            return value
-        case {"_name": str(name), **others}:
-            parts = [f"{key}: {shown(inner)}" for key, inner in others.items()]
-            return ", ".join(parts if name in others else [name, *parts])
-        case {"chosen_layer": layer, "chosen_inputs": list(inputs)}:
-            return f"{layer} of {', '.join(map(str, inputs)) or 'no optional input'}"
-        case dict() if all(isinstance(inner, dict) for inner in value.values()):
-            return "; ".join(map(_text, value.values()))
-        case _:
-            return repr(value)
-
-
-def _reads_as_other(text: str) -> bool:
-    """Whether a string, printed without quotes, would look like a number, True, False or None."""
-    if text in ("True", "False", "None", ""):
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _table(head: list[str], rows: list[list[str]], left: range = range(0)) -> str:
-    """Columns under a head; those in `left` are set flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = []
-    for row in (head, *rows):
-        cells = [
-            cell.ljust(width) if index in left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  " + "  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"

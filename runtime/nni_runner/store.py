@@ -54,12 +54,16 @@ WHERE started.kind = 'started';
 class Store:
     """One experiment's history file, open for writing by one process."""
 
-    def __init__(self, path: Path, create: bool = False) -> None:
+    def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
         if not create and not path.exists():
             raise RunnerError(f"{path}: no such history")
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+            name = _only_to_read(path) if read_only else str(path)
+            self._connection = sqlite3.connect(
+                name, isolation_level=None, timeout=30, uri=read_only
+            )
         except sqlite3.Error as error:
             raise RunnerError(f"{path}: {error}") from None
         try:
@@ -75,8 +79,9 @@ class Store:
 
     def _open(self, create: bool) -> int:
         """Sets the connection up, and the file if it is new; its schema version."""
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if not self._read_only:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
         if create:
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -146,6 +151,15 @@ class _Transaction:
             self._connection.execute(statement)
         except sqlite3.Error as error:
             raise RunnerError(f"{self._path}: {error}") from None
+
+
+def _only_to_read(path: Path) -> str:
+    """A name by which SQLite neither writes to the file nor makes others beside it.
+
+    Without a -wal nobody writes to it; with one, it takes part in the writer's locking.
+    """
+    has_wal = path.with_name(f"{path.name}-wal").exists()
+    return f"{path.absolute().as_uri()}?{'mode=ro' if has_wal else 'immutable=1'}"
 
 
 def _row(event: Event) -> tuple[int, str, float, str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from nni_runner.requests import Asked
+
 
 @dataclass(frozen=True)
 class Job:
@@ -46,7 +48,7 @@ class Interrupted:
     signal: int
 
 
-Notice = Rang | Exited | Interrupted
+Notice = Rang | Exited | Interrupted | Asked
 Notices = queue.SimpleQueue[Notice]
 
 

@@ -1,0 +1,215 @@
+"""The commands of `nnictl` that show experiments, and the one that deletes them."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from nni_annotate.space import short_names
+from nni_runner.common import as_json, in_folder, of_experiment, of_trial, print_json
+from nni_runner.errors import RunnerError
+from nni_runner.existing import (
+    Existing,
+    counts_in_words,
+    find,
+    find_or_only,
+    places,
+    read,
+    read_all,
+    trial_of,
+)
+from nni_runner.experiment import Place
+from nni_runner.following import follow, print_file
+from nni_runner.progress import clock
+from nni_runner.running import Lock
+from nni_runner.tables import UNKNOWN, number, on_one_line, shown, table, trial_to_json
+from nni_runner.trial import Status, Trial
+
+
+@click.command("list")
+@in_folder
+@click.option("--all", "every", is_flag=True, help="Those that have ended too.")
+@as_json
+def list_(experiments: Path, every: bool, as_json: bool) -> None:
+    """The experiments that are running."""
+    found: list[Existing] = []
+    for item in read_all(experiments, only_running=not every):
+        if isinstance(item, RunnerError):
+            click.echo(f"warning: {item}", err=True)
+        else:
+            found.append(item)
+    if as_json:
+        print_json([existing.to_json() for existing in found])
+    elif found:
+        click.echo(overview(found), nl=False)
+    else:
+        ended = len(places(experiments))
+        hint = f"; {ended} that ended: --all" if ended and not every else ""
+        click.echo(
+            f"no experiment{'' if every else ' is running'} in {experiments}{hint}", err=True
+        )
+
+
+def overview(found: list[Existing]) -> str:
+    """A line an experiment."""
+    now = time.time()
+    rows = []
+    for one in found:
+        limit = one.facts["trials"]
+        rows.append(
+            [
+                one.place.id,
+                on_one_line(str(one.facts["target"]), 40),
+                one.status,
+                f"{len(one.history.trials)}{'' if limit is None else f'/{limit}'}",
+                number(one.best.value if one.best else None),
+                age(now - one.begun),
+            ]
+        )
+    return table(["id", "target", "status", "trials", "best", "age"], rows, left=range(3))
+
+
+def age(seconds: float) -> str:
+    """A time in its largest unit.
+
+    >>> age(59), age(60), age(7300), age(200000)
+    ('59 s', '1 min', '2 h', '2 d')
+    """
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(int(seconds), 0)} s"
+
+
+@click.command()
+@of_experiment
+@as_json
+def show(name: str | None, experiments: Path, as_json: bool) -> None:
+    """An experiment: how it stands, its limits, its best trial."""
+    one = read(find_or_only(name, experiments))
+    facts = one.facts
+    if as_json:
+        print_json(
+            one.to_json()
+            | {
+                "reason": facts.get("reason") if one.holder is None else None,
+                "process": None if one.holder is None else vars(one.holder),
+                "command": facts["command"],
+                "search_space": facts["search_space"],
+                "tuner_arguments": facts["tuner_arguments"],
+                "seed": facts["seed"],
+            }
+        )
+        return
+    reason = facts.get("reason", "its process is gone")
+    how = f"process {one.holder.pid} on {one.holder.host}" if one.holder else reason
+    limits = [] if facts["trials"] is None else [f"{facts['trials']} trials"]
+    limits += [] if facts["seconds"] is None else [clock(facts["seconds"])]
+    rows = [
+        ["target", facts["target"]],
+        ["command", shlex.join(facts["command"])],
+        ["status", f"{one.status} ({how})"],
+        ["began", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.begun))],
+        ["tuner", f"{facts['tuner']}, to {facts['optimize_mode']}, seed {facts['seed']}"],
+        ["limits", f"{', '.join(limits)}; {facts['concurrency']} at a time"],
+        ["trials", f"{len(one.history.trials)} ({counts_in_words(one)})"],
+        ["best", _best(one)],
+        ["folder", str(one.place.folder)],
+    ]
+    rows = [[head, on_one_line(str(text), 1000)] for head, text in rows]
+    click.echo(table(["experiment", one.place.id], rows, left=range(2)), nl=False)
+
+
+def _best(one: Existing) -> str:
+    if one.best is None:
+        return "no trial succeeded"
+    return f"{number(one.best.value)} (trial {one.best.number}: {_parameters(one, one.best)})"
+
+
+def _parameters(one: Existing, trial: Trial) -> str:
+    names = short_names(one.space)
+    values = trial.parameters
+    return ", ".join(f"{name}={shown(values.get(key, UNKNOWN), 30)}" for key, name in names.items())
+
+
+@click.command()
+@click.argument("name", metavar="ID")
+@in_folder
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+def delete(name: str, experiments: Path, yes: bool) -> None:
+    """Delete an experiment's folder and all that is in it."""
+    place = find(name, experiments)
+    lock = Lock(place)  # also against one who would resume it just now
+    try:
+        if not yes and not _agrees(place):
+            raise RunnerError("nothing was deleted")
+        shutil.rmtree(place.folder.resolve())
+    except OSError as error:
+        raise RunnerError(f"{error.filename}: can't be deleted: {error.strerror}") from None
+    finally:
+        lock.release()
+    click.echo(f"experiment {place.id} deleted")
+
+
+def _agrees(place: Place) -> bool:
+    try:
+        return click.confirm(f"Delete {place.folder}?", err=True)
+    except click.Abort:  # no answer
+        click.echo(err=True)
+        return False
+
+
+@click.command()
+@of_experiment
+@as_json
+def ls(name: str | None, experiments: Path, as_json: bool) -> None:
+    """The trials of an experiment."""
+    one = read(find_or_only(name, experiments))
+    trials = one.history.trials.values()
+    if as_json:
+        print_json([trial_to_json(trial, one.place) for trial in trials])
+        return
+    now = time.time() if one.holder else 0.0
+    rows = [
+        [
+            str(trial.number),
+            trial.status.value,
+            number(trial.value),
+            f"{_seconds(trial, now):.1f}",
+            _parameters(one, trial),
+            trial.cause,
+        ]
+        for trial in trials
+    ]
+    head = ["trial", "status", "result", "seconds", "parameters", "cause"]
+    click.echo(table(head, rows, left=(1, 4, 5)), nl=False)
+
+
+def _seconds(trial: Trial, now: float) -> float:
+    return max(now - trial.started, 0.0) if trial.status is Status.RUNNING else trial.seconds
+
+
+@click.command("trial")
+@of_experiment
+@of_trial
+@click.option("--stderr", "errors", is_flag=True, help="Standard error instead of output.")
+@click.option("-f", "--follow", "wait", is_flag=True, help="Go on until the trial has ended.")
+def log_trial(name: str | None, number: int, experiments: Path, errors: bool, wait: bool) -> None:
+    """Print what a trial printed; on a terminal, control characters show as ?."""
+    one = read(find_or_only(name, experiments))
+    trial_of(one, number)
+    path = one.place.output(number) / ("stderr" if errors else "stdout")
+    try:
+        with path.open("rb") as file:
+            if wait:
+                follow(file, one.place, number)
+            else:
+                print_file(file)
+            sys.stdout.flush()
+    except FileNotFoundError as error:
+        raise RunnerError(f"{error.filename}: {error.strerror}") from None

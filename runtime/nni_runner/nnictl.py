@@ -1,0 +1,49 @@
+"""The command line `nnictl`: everything about experiments that exist."""
+
+from __future__ import annotations
+
+import click
+
+from nni_annotate import __version__
+from nni_runner.common import Commands
+from nni_runner.inspecting import delete, list_, log_trial, ls, show
+from nni_runner.steering import kill, stop, update
+from nni_runner.top import top
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """See and control experiments of nni-run, also from another terminal.
+
+    An ID may be cut to its first characters; left out, it is the only experiment that is running.
+
+    \b
+    Exit codes: 0 done; 1 it could not be done; 2 wrong usage, such as an unknown ID;
+    130 interrupted by Ctrl-C.
+    """
+
+
+@main.group()
+def experiment() -> None:
+    """List, show and delete experiments."""
+
+
+@main.group()
+def trial() -> None:
+    """List and kill trials."""
+
+
+@main.group()
+def log() -> None:
+    """What trials print."""
+
+
+for group, commands in {
+    main: (stop, update, top),
+    experiment: (list_, show, delete),
+    trial: (ls, kill),
+    log: (log_trial,),
+}.items():
+    for command in commands:
+        group.add_command(command)

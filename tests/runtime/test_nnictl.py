@@ -1,0 +1,332 @@
+"""`nnictl` as its user uses it: experiments in processes of their own, controlled from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import clean_environment, command, run
+from lab import Lab
+from nni_runner.entry import control
+from nni_runner.store import Store
+from nni_runner.trial import Ended, Reported, Started, Status
+from waiting import wait_for
+
+# The baseline ends by itself, every other trial when the test says so.
+SCRIPT = '''
+"""@nni.variable(nni.choice(1, 2, 3), name=x)"""
+x = 2
+import os, sys, time
+print("\\x1b[2Jtrial", os.environ["NNI_TRIAL_SEQ_ID"], "\\xe9", flush=True)
+print("oops", file=sys.stderr, flush=True)
+while os.environ["NNI_TRIAL_SEQ_ID"] != "0" and not os.path.exists("../go"):
+    time.sleep(0.01)
+print("going", flush=True)
+"""@nni.report_final_result(x)"""
+'''
+
+
+class Running:
+    """An experiment in a process of its own, and `nnictl` beside it."""
+
+    def __init__(self, lab: Lab, *words: str) -> None:
+        lab.write("train.py", SCRIPT)
+        self.experiments = lab.experiments
+        self.process = subprocess.Popen(
+            command("nni-run", *lab.words("--maximize", "--json", *words)),
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for(lambda: self.is_recorded(0, Status.SUCCEEDED) and self.is_recorded(1))
+        (self.folder,) = lab.experiments.iterdir()
+        self.id = self.folder.name
+
+    def ctl(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Runs a command of `nnictl` to its end."""
+        return run("nnictl", *words, "--experiments-dir", self.experiments)
+
+    def done(self, *words: str | Path) -> str:
+        """What a command that succeeds prints."""
+        done = self.ctl(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def is_recorded(self, number: int, status: Status = Status.RUNNING) -> bool:
+        """Whether the history has that trial in that state."""
+        for path in self.experiments.glob("*/history.sqlite"):
+            try:
+                store = Store(path, read_only=True)
+                trial = store.history().trials.get(number)
+                store.close()
+            except Exception:  # noqa: BLE001 - it is only just being made
+                return False
+            return trial is not None and trial.status is status
+        return False
+
+    def go(self) -> None:
+        """Lets every trial end."""
+        (self.folder / "go").touch()
+
+    def report(self, code: int) -> Any:
+        """What `nni-run` prints at its end."""
+        stdout, stderr = self.process.communicate(timeout=60)
+        assert self.process.returncode == code, stderr
+        return json.loads(stdout)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts experiments; whatever still runs in the end is killed."""
+    started: list[Running] = []
+
+    def make(*words: str) -> Running:
+        started.append(Running(Lab(tmp_path), *words))
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
+
+
+def test_an_experiment_from_its_start_to_its_deletion(start: Callable[..., Running]) -> None:
+    """Every command that looks at it, and those that end it."""
+    one = start("--concurrency", "2", "--trials", "9")
+    wait_for(lambda: one.is_recorded(2))
+    (listed,) = json.loads(one.done("experiment", "list", "--json"))
+    assert listed["id"] == one.id
+    assert listed["status"] == "running"
+    assert listed["trials"] == 3
+    assert listed["counts"] == {"SUCCEEDED": 1, "RUNNING": 2}
+    assert listed["best"]["value"] == 2
+    assert one.id in one.done("experiment", "list")
+    assert "2 running, 1 succeeded" in one.done("top")
+    shown = json.loads(one.done("experiment", "show", one.id[:4], "--json"))
+    assert {**shown, **listed} == shown
+    assert shown["process"]["pid"] == one.process.pid
+    assert shown["search_space"] == {"train/x/choice": {"_type": "choice", "_value": [1, 2, 3]}}
+    assert "(process " in one.done("experiment", "show")
+    trials = json.loads(one.done("trial", "ls", "--json"))
+    assert [trial["status"] for trial in trials] == ["SUCCEEDED", "RUNNING", "RUNNING"]
+    assert "x=2" in one.done("trial", "ls", one.folder)
+    assert one.done("log", "trial", "-T", "1") == "\x1b[2Jtrial 1 é\n"
+    assert one.done("log", "trial", "-T", "1", "--stderr") == "oops\n"
+    refused = one.ctl("experiment", "delete", one.id, "--yes")
+    assert refused.stderr == f"error: experiment {one.id} is running\n"
+    assert refused.returncode == 1
+
+    stopped = one.done("stop")
+    assert stopped == f"experiment {one.id}: interrupted; 1 succeeded, 2 user_canceled\n"
+    report = one.report(130)
+    assert report["experiment"]["status"] == "interrupted"
+    assert [trial["cause"] for trial in report["trials"]] == ["", "interrupted", "interrupted"]
+    nothing = one.ctl("experiment", "list")
+    assert nothing.stdout == ""
+    assert "no experiment is running" in nothing.stderr
+    assert "interrupted" in one.done("experiment", "list", "--all")
+    assert "interrupted (interrupted)" in one.done("experiment", "show", one.id)
+    again = one.ctl("stop", one.id)
+    assert again.stderr == f"error: experiment {one.id} is not running\n"
+    asked = one.ctl("experiment", "delete", one.id)  # nobody answers
+    assert asked.returncode == 1
+    assert asked.stderr.endswith("\nerror: nothing was deleted\n")
+    assert one.done("experiment", "delete", one.id, "--yes") == f"experiment {one.id} deleted\n"
+    assert not one.folder.exists()
+
+
+def test_updates_and_a_kill(start: Callable[..., Running]) -> None:
+    """They work at once, are on record, and the experiment goes on by them."""
+    one = start("--trials", "2")
+    assert "limit is 5 now" in one.done("update", "trialnum", "--value", "5")
+    assert "concurrency is 3 now" in one.done("update", "concurrency", "--value", "3")
+    assert "limit is 48:00:00 now" in one.done("update", "duration", "--value", "2d")
+    wait_for(lambda: one.is_recorded(3))
+    assert one.done("trial", "kill", "-T", "2") == (
+        f"experiment {one.id}: trial 2: USER_CANCELED, killed by the user\n"
+    )
+    wait_for(lambda: one.is_recorded(4))
+    for number, state in ((2, "ended: USER_CANCELED"), (9, "not started")):
+        refused = one.ctl("trial", "kill", "-T", str(number))
+        assert refused.returncode == 1
+        assert refused.stderr == f"error: trial {number} has {state}\n"
+    assert "the trial limit is 5 now" in one.done("update", "trialnum", "--value", "5")
+    one.go()
+    report = one.report(0)
+    assert len(report["trials"]) == report["experiment"]["trial_limit"] == 5
+    assert report["experiment"]["concurrency"] == 3
+    shown = json.loads(one.done("experiment", "show", one.id, "--json"))
+    assert (shown["status"], shown["reason"]) == ("done", "trial limit reached")
+    assert (shown["trial_limit"], shown["time_limit"]) == (5, 172800.0)
+
+
+def test_a_time_limit_that_has_passed(start: Callable[..., Running]) -> None:
+    """It ends the experiment."""
+    one = start()
+    one.done("update", "duration", "--value", "0.001s")
+    assert one.report(0)["experiment"]["reason"] == "time limit reached"
+
+
+def test_many_at_once(start: Callable[..., Running]) -> None:
+    """Each has its answer, also those who wait for the end."""
+    one = start("--concurrency", "3", "--trials", "99")
+    wait_for(lambda: one.is_recorded(3))
+
+    def begin(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command("nnictl", *words, "--experiments-dir", one.experiments),
+            env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    following = begin("log", "trial", "-T", "2", "--follow")
+    kills = [begin("trial", "kill", "-T", str(number)) for number in (1, 2, 3)]
+    for process in kills:
+        stdout, stderr = process.communicate(timeout=60)
+        assert "killed by the user" in stdout, stderr
+    assert following.communicate(timeout=60)[0].startswith("\x1b[2Jtrial 2 é\n")
+    assert following.returncode == 0
+    for process in [begin("stop", one.id), begin("stop", one.id)]:
+        stdout, stderr = process.communicate(timeout=60)
+        assert "interrupted; " in stdout or "is not running" in stderr, stderr
+    one.report(130)
+
+
+def test_a_killed_runner(start: Callable[..., Running]) -> None:
+    """Nobody waits for it, and what it left can be read and deleted."""
+    one = start()
+    one.process.kill()
+    one.process.communicate()
+    assert one.ctl("stop", one.id).stderr == f"error: experiment {one.id} is not running\n"
+    (listed,) = json.loads(one.done("experiment", "list", "--all", "--json"))
+    assert listed["status"] == "crashed"
+    assert "crashed (its process is gone)" in one.done("experiment", "show", one.id)
+    assert one.done("log", "trial", one.id, "-T", "0", "--follow").endswith("going\n")
+    one.done("experiment", "delete", one.id, "--yes")
+
+
+FACTS = {
+    "target": "src", "command": ["python", "train.py"], "optimize_mode": "minimize",
+    "search_space": {"x": {"_type": "choice", "_value": [1, 2]}}, "tuner": "auto", "seed": 1,
+    "tuner_arguments": {}, "concurrency": 1, "trials": 2, "seconds": None, "status": "done",
+    "reason": "trial limit reached",
+}  # fmt: skip
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A folder with experiments that ended."""
+    for name in ("abcdefgh", "abcxyz", "zzz"):
+        output = tmp_path / name / "trials" / "0"
+        output.mkdir(parents=True)
+        (output / "stdout").write_bytes(b"a\x1b[31mb\xc2\x9bc\r\n\xffd")
+        store = Store(tmp_path / name / "history.sqlite", create=True)
+        store.describe(FACTS)
+        store.record([Started(0, {"x": 1}, False, 1.0), Reported(0, "final", 3, 2.0)])
+        store.record([Ended(0, Status.SUCCEEDED, "", 1.0, 2.0)])
+        store.close()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["experiment", "show", "abcdefgi"], 2, "no such experiment in"),
+        (["experiment", "show", "abcdefgi"], 2, "did you mean abcdefgh?"),
+        (["trial", "ls", "abc"], 2, "abc: several experiments begin so: abcdefgh, abcxyz\n"),
+        (["trial", "ls"], 2, "name an experiment: none is running in"),
+        (["trial", "kill", "zzz", "-T", "0"], 1, "error: experiment zzz is not running\n"),
+        (["trial", "kill", "zzz"], 2, "Missing option '-T'"),
+        (["log", "trial", "z", "-T", "7"], 2, "-T 7: no such trial; experiment zzz has 1 trial"),
+        (["update", "duration", "z", "--value", "soon"], 2, "expected a duration such as 90s"),
+        (["update", "concurrency", "z", "--value", "0"], 2, "0 is not in the range"),
+        (["stop", "z", "--all"], 2, "say either an ID or --all"),
+        (["experiment", "delete"], 2, "Missing argument 'ID'"),
+    ],
+)
+def test_bad_input(
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    message: str,
+) -> None:
+    """Is refused in words."""
+    monkeypatch.setattr(sys, "argv", ["nnictl", *words, "--experiments-dir", str(kept)])
+    with pytest.raises(SystemExit) as ended:
+        control()
+    assert ended.value.code == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+
+
+def test_histories_that_can_t_be_read(kept: Path) -> None:
+    """They don't hide the others."""
+    (kept / "abcxyz" / "history.sqlite").write_bytes(b"this is none" * 1000)
+    connection = sqlite3.connect(kept / "zzz" / "history.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    (kept / "bare").mkdir()
+    Store(kept / "bare" / "history.sqlite", create=True).close()
+    done = run("nnictl", "experiment", "list", "--all", "--json", "--experiments-dir", kept)
+    assert [one["id"] for one in json.loads(done.stdout)] == ["abcdefgh"]
+    assert done.returncode == 0
+    assert sorted(line.split("/history.sqlite: ")[1] for line in done.stderr.splitlines()) == [
+        "file is not a database",
+        "is no experiment's history: 'search_space'",
+        "schema version 99, this nni-run reads 1",
+    ]
+    done = run("nnictl", "experiment", "show", "zzz", "--experiments-dir", kept)
+    assert done.returncode == 1
+    assert "schema version 99" in done.stderr
+
+
+def test_looking_leaves_no_trace(kept: Path) -> None:
+    """No file is made or changed."""
+    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    for words in (["experiment", "list", "--all"], ["trial", "ls", "z"], ["top"]):
+        assert run("nnictl", *words, "--experiments-dir", kept).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*")} == before
+
+
+def test_a_log_is_raw_in_a_pipe_and_harmless_on_a_terminal(kept: Path) -> None:
+    """Nothing that a trial prints reaches the terminal's own language."""
+    words = command("nnictl", "log", "trial", "zzz", "-T", "0", "--experiments-dir", kept)
+    done = subprocess.run(words, env=clean_environment(), capture_output=True, check=True)
+    assert done.stdout == b"a\x1b[31mb\xc2\x9bc\r\n\xffd"
+    master, slave = pty.openpty()
+    environment = {**clean_environment(), "PYTHONIOENCODING": "utf-8"}
+    subprocess.run(words, env=environment, stdout=slave, check=True)
+    os.close(slave)
+    text = os.read(master, 1000).decode()
+    os.close(master)
+    assert text.replace("\r\r\n", "\r\n") == "a?[31mb?c\r\n\ufffdd"
+
+
+def test_top_on_a_terminal_ends_by_ctrl_c(kept: Path) -> None:
+    """It draws until then."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        command("nnictl", "top", "--experiments-dir", kept),
+        env={**clean_environment(), "TERM": "xterm"}, stdout=slave,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    os.close(slave)
+    text = b""
+    while b"no experiment is running" not in text:
+        text += os.read(master, 1000)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    os.close(master)
