@@ -86,7 +86,7 @@ class Control:
         try:
             with connection.makefile("rb") as file:
                 request = read_request(json.loads(file.readline(_MOST)))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             answer({"error": str(error)})
         else:
             self._notices.put(Asked(request, answer))

@@ -75,9 +75,9 @@ class Existing:
 
 
 def places(experiments: Path) -> list[Place]:
-    """The experiments in a folder, the oldest folder first."""
+    """The experiments in a folder that we may read, the oldest first."""
     try:
-        folders = [path for path in experiments.iterdir() if (path / HISTORY).is_file()]
+        folders = [path for path in experiments.iterdir() if _has_history(path)]
         folders.sort(key=lambda folder: folder.stat().st_ctime)
     except FileNotFoundError:
         return []
@@ -100,7 +100,7 @@ def find(name: str, experiments: Path) -> Place:
     if fitting:
         raise UsageError(f"{name}: several experiments begin so: {_names(fitting)}")
     folder = Path(name).expanduser()
-    if (folder / HISTORY).is_file():
+    if _has_history(folder):
         return Place(folder.resolve().name, folder.resolve())
     near = difflib.get_close_matches(name, known)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -164,6 +164,13 @@ def counts_in_words(existing: Existing) -> str:
     order = [status.value for status in Status]
     counts = sorted(existing.counts.items(), key=lambda item: order.index(item[0]))
     return ", ".join(f"{number} {status.lower()}" for status, number in counts)
+
+
+def _has_history(folder: Path) -> bool:
+    try:
+        return (folder / HISTORY).is_file()
+    except OSError:  # it is closed to us
+        return False
 
 
 def _names(found: list[Place]) -> str:

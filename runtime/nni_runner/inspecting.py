@@ -182,7 +182,7 @@ def ls(name: str | None, experiments: Path, as_json: bool) -> None:
             number(trial.value),
             f"{_seconds(trial, now):.1f}",
             _parameters(one, trial),
-            trial.cause,
+            on_one_line(trial.cause, 80),
         ]
         for trial in trials
     ]

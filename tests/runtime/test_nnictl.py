@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +18,13 @@ import pytest
 
 from conftest import clean_environment, command, run
 from lab import Lab
-from nni_runner.entry import control
+from nni_runner import entry
+from nni_runner.control import Control, Sent
+from nni_runner.errors import RunnerError
+from nni_runner.experiment import Place
+from nni_runner.launchers.launcher import Notices
+from nni_runner.requests import Asked, Kill
+from nni_runner.running import Lock, running
 from nni_runner.store import Store
 from nni_runner.trial import Ended, Reported, Started, Status
 from waiting import wait_for
@@ -265,7 +272,7 @@ def test_bad_input(
     """Is refused in words."""
     monkeypatch.setattr(sys, "argv", ["nnictl", *words, "--experiments-dir", str(kept)])
     with pytest.raises(SystemExit) as ended:
-        control()
+        entry.control()
     assert ended.value.code == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -330,3 +337,54 @@ def test_top_on_a_terminal_ends_by_ctrl_c(kept: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     os.close(master)
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[tuple[Place, Notices]]:
+    """The runner's end of the channel, without a runner behind it."""
+    folder = tmp_path / ("long" * 40)  # more than a socket's path may have
+    folder.mkdir()
+    place, notices = Place("abc", folder), Notices()
+    lock, opened = Lock(place), Control(place, notices)
+    yield place, notices
+    opened.close()
+    lock.release()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"no JSON\n", b"[]\n", b'{"do": "fly"}\n', b'{"do": "kill", "trial": "1"}\n',
+        b'{"do": "update", "limit": "trials", "value": 0}\n', b"[" * 5000 + b"\n",
+        b'{"do": "update", "limit": "seconds", "value": NaN}\n', b"\xff\n",
+        b'{"do": "update", "limit": "tuner", "value": 1}\n',
+    ],
+)  # fmt: skip
+def test_what_is_no_request_never_reaches_the_loop(
+    control: tuple[Place, Notices], line: bytes
+) -> None:
+    """Nor does one that says nothing keep others waiting."""
+    place, notices = control
+    with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as bad:
+        silent.connect(place.control.read_text())
+        bad.connect(place.control.read_text())
+        bad.sendall(line)
+        bad.shutdown(socket.SHUT_WR)
+        assert "error" in json.loads(bad.makefile().read())
+        sent = Sent(place, Kill(3))
+        asked = notices.get(timeout=60)
+        assert isinstance(asked, Asked)
+        assert asked.request == Kill(3)
+        asked.done("it is")
+        assert sent.answer("") == "it is"
+        assert notices.empty()
+
+
+def test_only_its_owner_reaches_a_runner(control: tuple[Place, Notices]) -> None:
+    """And one runner alone has an experiment."""
+    place, _ = control
+    folder = Path(place.control.read_text()).parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert running(place) is not None
+    with pytest.raises(RunnerError, match="experiment abc is running"):
+        Lock(place)
