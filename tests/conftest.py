@@ -22,9 +22,9 @@ settings.load_profile("project")
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 _STARTS = {
-    "nni-annotate": "nni_annotate.entry import main",
-    "nni-run": "nni_runner.entry import main",
-    "nnictl": "nni_runner.entry import control as main",
+    "nni-annotate": ("nni_annotate.entry", "main"),
+    "nni-run": ("nni_runner.entry", "main"),
+    "nnictl": ("nni_runner.entry", "control"),
 }
 
 
@@ -37,7 +37,8 @@ def clean_environment() -> dict[str, str]:
 
 def command(name: str, *arguments: str | Path) -> list[str]:
     """The words that run one of the project's commands."""
-    start = f"from {_STARTS[name]}; main(prog_name={name!r})"
+    module, start = _STARTS[name]
+    start = f"from {module} import {start}; {start}(prog_name={name!r})"
     return [sys.executable, "-c", start, *map(str, arguments)]
 
 

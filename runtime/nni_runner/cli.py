@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
-import signal
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import NoReturn
 
 import click
 
 from nni_annotate import __version__
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
-from nni_runner.control import Control
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place, seconds
-from nni_runner.failure import explain_failure
+from nni_runner.experiment import DEFAULT_FOLDER, Plan, seconds
 from nni_runner.given import read_arguments, read_parameters, read_sets
-from nni_runner.launchers.launcher import Interrupted, Notices
-from nni_runner.launchers.local import LocalLauncher
-from nni_runner.loop import Loop
 from nni_runner.once import run_once
 from nni_runner.options import check_limit, find_name, learn_from, make
-from nni_runner.progress import make_progress
 from nni_runner.report import Report
-from nni_runner.running import Lock
-from nni_runner.store import Store
-from nni_runner.target import Target, find_command, read_target
-from nni_tuners import Tuner, TunerError
+from nni_runner.session import run_experiment
+from nni_runner.target import find_command, read_target
+from nni_tuners import TunerError
 
 _OF_EXPERIMENTS = {
     "trials": "trials",
@@ -50,7 +41,6 @@ _OF_EXPERIMENTS = {
     "experiments-dir": "experiments_dir",
     "json": "as_json",
 }
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,7 +106,7 @@ def main(
     Exit codes: 0 done; 1 errors in the source, or no trial succeeded; 2 wrong usage;
     130 interrupted by Ctrl-C (143 by SIGTERM, 129 by SIGHUP); with --with the script's own.
     """
-    try:
+    with told():
         check_environment()
         if parameters is not None:
             _refuse_with(click.get_current_context())
@@ -148,96 +138,7 @@ def main(
         for lesson in lessons:
             click.echo(lesson.to_text(), err=True)
         report = run_experiment(target, checked, words, plan, made, experiments_dir)
-    except CompileError as error:
-        show_diagnostics(error.diagnostics)
-        sys.exit(1)
-    except UsageError as error:
-        raise click.UsageError(str(error)) from None
-    except (RunnerError, TunerError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    _print(report, as_json)
-    sys.exit(_exit_code(report))
-
-
-def run_experiment(
-    path: Path,
-    target: Target,
-    command: tuple[str, ...],
-    plan: Plan,
-    tuner: Tuner,
-    experiments: Path,
-) -> Report:
-    """Runs a new experiment to its end. Raises RunnerError, TunerError."""
-    if not target.space:
-        raise RunnerError(f"{path}: nothing to tune: the search space is empty")
-    tuner.update_search_space(target.space.to_json())
-    # The best come last: a tuner that forgets some forgets the earliest.
-    results = sorted(plan.learned, key=lambda known: known["value"], reverse=not plan.maximize)
-    tuner.import_data(results)
-    place = make_place(experiments)
-    lock = Lock(place)
-    tuner.checkpoints = tuner.checkpoints or place.checkpoints
-    code = target.put(place.code, leave_out=place.folder.parent)
-    store = Store(place.history, create=True)
-    store.describe(
-        {
-            "id": place.id,
-            "target": str(path),
-            "command": command,
-            "search_space": target.space.to_json(),
-            "defaults": target.defaults,
-            "optimize_mode": plan.optimize_mode,
-            "tuner": plan.tuner,
-            "tuner_arguments": plan.tuner_arguments,
-            "seed": plan.seed,
-            "trials": plan.trials,
-            "seconds": plan.seconds,
-            "concurrency": plan.concurrency,
-            "baseline": plan.baseline,
-            "tried": plan.tried,
-            "learned": plan.learned,
-        }
-    )
-    notices = Notices()
-    # One that is ignored stays so: that is how nohup and scripts keep a program running.
-    heard = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
-    handlers = {number: _notify(notices, number) for number in heard}
-    begun = time.monotonic()
-    progress = make_progress(plan, place.id)
-    control = _open_to_others(place, notices)
-    try:
-        loop = Loop(
-            plan, place, code, command, target.space, target.defaults or {}, tuner, store,
-            LocalLauncher(notices), notices, progress.show, progress.tell,
-        )  # fmt: skip
-        outcome = loop.run()
-        with contextlib.suppress(RunnerError):  # a full disk, say
-            store.describe({"status": outcome.status, "reason": outcome.reason})
-    finally:
-        progress.close()
-        store.close()
-        lock.release()
-        if control is not None:
-            control.close()  # whoever waits for the end may count on all of the above
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    if outcome.status == "failed" and loop.history.best(plan.maximize) is not None:
-        click.echo(f"error: {outcome.reason}", err=True)
-    report = Report(
-        loop.plan, place, str(path), target.space, loop.history, outcome, time.monotonic() - begun
-    )
-    explain_failure(report.history, place)
-    return report
-
-
-def _open_to_others(place: Place, notices: Notices) -> Control | None:
-    """Lets nnictl ask for things; without that an experiment runs all the same."""
-    try:
-        return Control(place, notices)
-    except OSError as error:
-        click.echo(f"nnictl can't control this experiment: {error}", err=True)
-        return None
+    finish(report, as_json)
 
 
 def check_environment() -> None:
@@ -253,15 +154,6 @@ def check_environment() -> None:
     )
 
 
-def _notify(notices: Notices, number: int) -> Any:
-    """Turns a signal into a notice; returns the handler that was there before."""
-
-    def handler(received: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        notices.put(Interrupted(received))
-
-    return signal.signal(number, handler)
-
-
 def _refuse_with(context: click.Context) -> None:
     """--with runs one trial of no experiment: options of an experiment contradict it."""
     given = [
@@ -271,6 +163,27 @@ def _refuse_with(context: click.Context) -> None:
     ]
     if given:
         raise UsageError(f"--with makes no experiment; leave out {', '.join(given)}")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Ends the program where the user did something wrong, and says what."""
+    try:
+        yield
+    except CompileError as error:
+        show_diagnostics(error.diagnostics)
+        sys.exit(1)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from None
+    except (RunnerError, TunerError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def finish(report: Report, as_json: bool) -> NoReturn:
+    """Prints the result, and ends the program as it deserves."""
+    _print(report, as_json)
+    sys.exit(_exit_code(report))
 
 
 def _print(report: Report, as_json: bool) -> None:

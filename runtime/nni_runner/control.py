@@ -23,8 +23,8 @@ import click
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place
 from nni_runner.launchers.launcher import Notices
+from nni_runner.lock import running
 from nni_runner.requests import Asked, Request, read_request
-from nni_runner.running import running
 
 _MOST = 4096  # bytes of a request
 _LONGEST_FOLDER = 60  # bytes; a socket's whole path may have some hundred
@@ -132,7 +132,7 @@ def _connect(place: Place) -> socket.socket:
     """Raises RunnerError where nobody runs the experiment, or somebody else does."""
     end = time.monotonic() + _PATIENCE_S
     while True:
-        holder = running(place)
+        holder = running(place.folder)
         if holder is None:
             raise RunnerError(f"experiment {place.id} is not running")
         connection = socket.socket(socket.AF_UNIX)

@@ -15,7 +15,7 @@ from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import HISTORY, Place
-from nni_runner.running import Holder, running
+from nni_runner.lock import Holder, running
 from nni_runner.store import Store
 from nni_runner.tables import trial_to_json
 from nni_runner.trial import History, Status, Trial
@@ -32,11 +32,19 @@ class Existing:
     history: History
     space: SearchSpace
     facts: dict[str, Any]
+    ended: tuple[str, str] | None
 
     @property
     def status(self) -> str:
         """`running`; `done`, `interrupted` or `failed` as it said at its end; else `crashed`."""
-        return RUNNING if self.holder else str(self.facts.get("status", CRASHED))
+        if self.holder:
+            return RUNNING
+        return self.ended[0] if self.ended else CRASHED
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended, None where it runs or was killed."""
+        return self.ended[1] if self.ended and not self.holder else None
 
     @property
     def best(self) -> Trial | None:
@@ -111,7 +119,7 @@ def find_or_only(name: str | None, experiments: Path) -> Place:
     """The experiment of that name, without one the only one that is running. Raises UsageError."""
     if name is not None:
         return find(name, experiments)
-    found = [place for place in places(experiments) if running(place)]
+    found = [place for place in places(experiments) if running(place.folder)]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -121,12 +129,17 @@ def find_or_only(name: str | None, experiments: Path) -> Place:
 
 def read(place: Place) -> Existing:
     """What its folder tells of an experiment. Raises RunnerError."""
-    holder = running(place)  # first: one that has ended since has said how
+    holder = running(place.folder)  # first: one that has ended since has said how
     store = Store(place.history, read_only=True)
     try:
         facts, history = store.description(), store.history()
         existing = Existing(
-            place, holder, history, SearchSpace.from_json(facts["search_space"]), facts
+            place,
+            holder,
+            history,
+            SearchSpace.from_json(facts["search_space"]),
+            facts,
+            store.ended(),
         )
         existing.to_json()
     except (sqlite3.Error, SpaceError, KeyError, ValueError, TypeError, AssertionError) as error:
@@ -139,7 +152,7 @@ def read(place: Place) -> Existing:
 def read_all(experiments: Path, only_running: bool) -> Iterator[Existing | RunnerError]:
     """The experiments in a folder, and what is wrong with those that can't be read."""
     for place in places(experiments):
-        if only_running and not running(place):
+        if only_running and not running(place.folder):
             continue
         try:
             yield read(place)

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import string
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ class Plan:
         """NNI's word for the direction."""
         return "maximize" if self.maximize else "minimize"
 
+    def to_facts(self) -> dict[str, Any]:
+        """As the history has it."""
+        facts = {item.name: getattr(self, item.name) for item in fields(self)}
+        del facts["maximize"]
+        return facts | {"optimize_mode": self.optimize_mode}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Plan:
+        """What a history has of it."""
+        values = {item.name: facts[item.name] for item in fields(cls) if item.name in facts}
+        values |= {name: tuple(values[name]) for name in ("tried", "learned")}
+        return cls(maximize=facts["optimize_mode"] == "maximize", **values)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -82,9 +95,10 @@ class Place:
         """A trial's own folder."""
         return self.folder / "trials" / str(number)
 
-    def results(self, number: int) -> Path:
-        """The file that a trial appends its results to."""
-        return self.folder / "results" / f"{number}.jsonl"
+    def results(self, number: int, attempt: int = 1) -> Path:
+        """The file that an attempt at a trial appends its results to."""
+        name = f"{number}.jsonl" if attempt == 1 else f"{number}.{attempt}.jsonl"
+        return self.folder / "results" / name
 
 
 def make_place(experiments: Path) -> Place:

@@ -25,8 +25,8 @@ from nni_runner.existing import (
 )
 from nni_runner.experiment import Place
 from nni_runner.following import follow, print_file
+from nni_runner.lock import locked
 from nni_runner.progress import clock
-from nni_runner.running import Lock
 from nni_runner.tables import UNKNOWN, number, on_one_line, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial
 
@@ -97,7 +97,7 @@ def show(name: str | None, experiments: Path, as_json: bool) -> None:
         print_json(
             one.to_json()
             | {
-                "reason": facts.get("reason") if one.holder is None else None,
+                "reason": one.reason,
                 "process": None if one.holder is None else vars(one.holder),
                 "command": facts["command"],
                 "search_space": facts["search_space"],
@@ -106,7 +106,7 @@ def show(name: str | None, experiments: Path, as_json: bool) -> None:
             }
         )
         return
-    reason = facts.get("reason", "its process is gone")
+    reason = one.reason or "its process is gone"
     how = f"process {one.holder.pid} on {one.holder.host}" if one.holder else reason
     limits = [] if facts["trials"] is None else [f"{facts['trials']} trials"]
     limits += [] if facts["seconds"] is None else [clock(facts["seconds"])]
@@ -144,15 +144,13 @@ def _parameters(one: Existing, trial: Trial) -> str:
 def delete(name: str, experiments: Path, yes: bool) -> None:
     """Delete an experiment's folder and all that is in it."""
     place = find(name, experiments)
-    lock = Lock(place)  # also against one who would resume it just now
     try:
-        if not yes and not _agrees(place):
-            raise RunnerError("nothing was deleted")
-        shutil.rmtree(place.folder.resolve())
+        with locked(place.folder):  # also against one who would resume it just now
+            if not yes and not _agrees(place):
+                raise RunnerError("nothing was deleted")
+            shutil.rmtree(place.folder.resolve())
     except OSError as error:
         raise RunnerError(f"{error.filename}: can't be deleted: {error.strerror}") from None
-    finally:
-        lock.release()
     click.echo(f"experiment {place.id} deleted")
 
 

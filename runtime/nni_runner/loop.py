@@ -9,7 +9,8 @@ import queue
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,20 @@ from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place, Plan
 from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
+from nni_runner.recovery import judged, late
+from nni_runner.reliving import tell
 from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
-from nni_runner.trial import CHECKPOINT, Ended, Event, History, Reported, Started, Status, Trial
+from nni_runner.trial import (
+    Chosen,
+    Ended,
+    Event,
+    History,
+    Started,
+    Status,
+    Trial,
+)
 from nni_runner.verdict import verdict
 from nni_tuners import NoMoreTrialError, Tuner, TunerError
 
@@ -45,18 +56,25 @@ class Outcome:
 
 @dataclass
 class _Slot:
-    """A running trial, seen from the loop."""
+    """A running trial, seen from the loop.
+
+    `canceled` says why it is to end; `interrupted` that this is no end of the trial itself.
+    """
 
     results: ResultsFile
     begun: float
     canceled: tuple[Status, str] | None = None
-    finals: int = 0
+    interrupted: bool = False
     asked: list[Asked] = field(default_factory=list)
 
 
 @dataclass
 class Loop:
-    """Runs the trials of one experiment; `show` is told history and plan after every change."""
+    """Runs the trials of one experiment; `show` is told history and plan after every change.
+
+    The history may have begun already: the tuner knows of it then, `used` are the seconds that it
+    took, and `older` the results of attempts that were cut off, which may still come in.
+    """
 
     plan: Plan
     place: Place
@@ -71,11 +89,15 @@ class Loop:
     show: Callable[[History, Plan], None]
     tell: Callable[[str], None]
     history: History = field(default_factory=History)
+    used: float = 0.0
+    older: dict[int, ResultsFile] = field(default_factory=dict)
     _slots: dict[int, _Slot] = field(default_factory=dict)
     _ending: Outcome | None = None
     _exhausted: bool = False
     _deadline: float = math.inf
     _begun: float = 0.0
+    _queue: deque[int] = field(default_factory=deque)
+    _failed_before: int = 0
 
     def run(self) -> Outcome:
         """Runs until the limits are reached, the trials all fail, or somebody interrupts.
@@ -84,7 +106,9 @@ class Loop:
         """
         self._begun = time.monotonic()
         if self.plan.seconds is not None:
-            self._deadline = self._begun + self.plan.seconds
+            self._deadline = self._begun + self.plan.seconds - self.used
+        self._queue.extend(n for n, trial in self.history.trials.items() if not trial.is_over)
+        self._failed_before = len(self.history.with_status(Status.FAILED))
         try:
             while True:
                 self._fill_slots()
@@ -108,25 +132,36 @@ class Loop:
 
     def _fill_slots(self) -> None:
         while len(self._slots) < self.plan.concurrency and self._may_start():
-            number = len(self.history.trials)
-            given = self._given_to(number)
-            if given is None:
+            if not self._queue and not self._choose(len(self.history.trials)):
                 return
-            self._start(number, *given, is_baseline=self._is_baseline(number))
+            self._start(self.history.trials[self._queue.popleft()])
 
     def _may_start(self) -> bool:
-        if self._ending or self._exhausted or self._looks_broken():
+        if self._ending or self._looks_broken() or time.monotonic() >= self._deadline:
             return False
         limit = math.inf if self.plan.trials is None else self.plan.trials
-        return len(self.history.trials) < limit and time.monotonic() < self._deadline
+        return bool(self._queue) or (not self._exhausted and len(self.history.trials) < limit)
 
     def _looks_broken(self) -> bool:
         limit = FAILURES_WITH_BASELINE if self.plan.baseline else FAILURES_WITHOUT
-        failed = len(self.history.with_status(Status.FAILED))
-        return failed >= limit and not self.history.with_status(Status.SUCCEEDED)
+        return self._failed() >= limit and not self.history.with_status(Status.SUCCEEDED)
+
+    def _failed(self) -> int:
+        """How many trials failed since this runner began."""
+        return len(self.history.with_status(Status.FAILED)) - self._failed_before
 
     def _is_baseline(self, number: int) -> bool:
         return number == 0 and self.plan.baseline
+
+    def _choose(self, number: int) -> bool:
+        """Makes a new trial wait, its parameters in the history; whether there are any."""
+        given = self._given_to(number)
+        if given is None:
+            return False
+        parameters, extra = given
+        self._record([Chosen(number, parameters, self._is_baseline(number), time.time(), extra)])
+        self._queue.append(number)
+        return True
 
     def _given_to(self, number: int) -> tuple[Parameters, Parameters] | None:
         """The script's own, then those that somebody wrote down, then the tuner's, and its extra.
@@ -156,24 +191,23 @@ class Loop:
             raise RunnerError(f"the tuner left out {', '.join(missing)} of trial {number}")
         return parameters, extra
 
-    def _start(
-        self, number: int, parameters: Parameters, extra: Parameters, *, is_baseline: bool
-    ) -> None:
-        output, results = self.place.output(number), self.place.results(number)
+    def _start(self, trial: Trial) -> None:
+        number, attempt = trial.number, trial.attempt + 1
+        output, results = self.place.output(number), self.place.results(number, attempt)
         given_file = self.place.folder / "results" / f"{number}.parameters.json"
         try:
-            output.mkdir()
+            output.mkdir(exist_ok=True)
             # The baseline gets no values: the code's own hold, also those nobody could read off.
-            given = {} if is_baseline else parameters | extra
+            given = {} if trial.is_baseline else trial.parameters | trial.extra
             given_file.write_text(json.dumps(given), encoding="utf-8")
-            self._write_parameters(number, parameters)
-            if CHECKPOINT in extra:
-                Path(extra[CHECKPOINT]).mkdir(parents=True, exist_ok=True)
-            file = ResultsFile(number, results)
+            self._write_parameters(number, trial.parameters)
+            if trial.checkpoint:
+                Path(trial.checkpoint).mkdir(parents=True, exist_ok=True)
+            file = ResultsFile(number, results, attempt)
         except OSError as error:
             raise _cannot_write(error, output) from None
         self._slots[number] = _Slot(file, time.monotonic())
-        self._record([Started(number, parameters, is_baseline, time.time(), extra)])
+        self._record([Started(number, attempt, time.time())])
         environment = {
             "NNI_PLATFORM": "local",
             "NNI_EXP_ID": self.place.id,
@@ -233,7 +267,7 @@ class Loop:
         self.store.describe(changed)
         self.plan = replace(self.plan, **changed)
         if update.limit == "seconds":
-            self._deadline = self._begun + update.value
+            self._deadline = self._begun + update.value - self.used
         self.tell(update.in_words())
         self.show(self.history, self.plan)
         asked.done(update.in_words())
@@ -251,38 +285,37 @@ class Loop:
         """Starts no more trials and ends those that run."""
         self._ending = outcome
         for number, slot in self._slots.items():
-            slot.canceled = slot.canceled or (status, cause)
+            if slot.canceled is None:
+                slot.canceled, slot.interrupted = (status, cause), True
             self.launcher.terminate(number)
 
     def _listen(self, number: int) -> None:
-        slot = self._slots[number]
-        events: list[Event] = []
-        for event in slot.results.read():
-            if isinstance(event, Reported) and event.kind == "final":
-                slot.finals += 1
-                if slot.finals > 1:
-                    self.tell(f"trial {number} reported a second final result; the first counts")
-                    continue
-            events.append(event)
-        if events:
-            self._record(events)
+        results = judged(self._slots[number].results.read(), self.history.trials[number])
+        if any(result.ignored for result in results):
+            self.tell(f"trial {number} reported a second final result; the first counts")
+        self._record(results)
 
     def _finish(self, number: int, code: int | None, problem: str) -> None:
         self._listen(number)
         slot = self._slots.pop(number)
         if slot.results.close():
             self.tell(f"trial {number} ended in the middle of a report, which is lost")
-        status, cause = verdict(self.history.trials[number], code, problem, slot.canceled)
-        seconds = time.monotonic() - slot.begun
-        self._record([Ended(number, status, cause, seconds, time.time())])
+        if number in self.older:
+            older = self.older.pop(number)
+            self._record(late(older.read()))
+            older.close()
+        trial = self.history.trials[number]
+        status, cause = verdict(trial, code, problem, slot.canceled)
+        interrupted = slot.interrupted and status is not Status.SUCCEEDED
+        self._record([_ended(trial, status, cause, slot.begun, interrupted)])
         trial = self.history.trials[number]
         if trial.is_baseline:
             with contextlib.suppress(OSError):
                 self._write_parameters(number, self._rerunnable(trial.parameters))
+        tell(self.tuner, self.space, trial)
         for asked in slot.asked:
             cause = f", {trial.cause}" if trial.cause else ""
             asked.done(f"trial {number}: {trial.status.value}{cause}")
-        self._tell_tuner(trial)
 
     def _rerunnable(self, own: Parameters) -> Parameters:
         """The script's own values but for those that could not be given to it: left out, they hold.
@@ -300,18 +333,9 @@ class Loop:
         text = json.dumps(parameters, indent=4) + "\n"
         (self.place.output(number) / "parameters.json").write_text(text, encoding="utf-8")
 
-    def _tell_tuner(self, trial: Trial) -> None:
-        succeeded = trial.status is Status.SUCCEEDED
-        if trial.is_baseline and not self.space.contains(trial.parameters):
-            return  # the script's own values lie outside the space, or aren't all known
-        parameters = self.space.canonical(trial.parameters)
-        if trial.is_baseline:  # its values may not be known before its end
-            self.tuner.expect_trial(trial.number, parameters)
-        if succeeded:
-            self.tuner.receive_trial_result(trial.number, parameters, trial.value)
-        self.tuner.trial_end(trial.number, succeeded)
-
-    def _record(self, events: list[Event]) -> None:
+    def _record(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
         self.store.record(events)
         for event in events:
             self.history.add(event)
@@ -321,8 +345,7 @@ class Loop:
         if self._ending:
             return self._ending
         if self._looks_broken():
-            failed = len(self.history.with_status(Status.FAILED))
-            return Outcome("failed", f"the first {failed} trials all failed")
+            return Outcome("failed", f"the first {self._failed()} trials all failed")
         if self._exhausted:
             return Outcome("done", "search space exhausted")
         if time.monotonic() >= self._deadline:
@@ -333,12 +356,22 @@ class Loop:
         """Gives every trial that an error left running its end in the history."""
         for number, slot in self._slots.items():
             slot.results.close()
-            seconds = time.monotonic() - slot.begun
-            event = Ended(number, Status.SYS_CANCELED, "the runner failed", seconds, time.time())
+            trial = self.history.trials[number]
+            if trial.attempt == 0 or trial.has_ended:  # it is the claim that failed
+                continue
+            status, cause = Status.SYS_CANCELED, "the runner failed"
+            event = _ended(trial, status, cause, slot.begun, interrupted=True)
             with contextlib.suppress(RunnerError):  # it is what failed, perhaps
                 self.store.record([event])
             self.history.add(event)
         self._slots.clear()
+        for older in self.older.values():
+            older.close()
+
+
+def _ended(trial: Trial, status: Status, cause: str, begun: float, interrupted: bool) -> Ended:
+    seconds = time.monotonic() - begun
+    return Ended(trial.number, status, cause, seconds, time.time(), trial.attempt, interrupted)
 
 
 def _cannot_write(error: OSError, place: Path) -> RunnerError:

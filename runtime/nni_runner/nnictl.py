@@ -7,6 +7,7 @@ import click
 from nni_annotate import __version__
 from nni_runner.common import Commands
 from nni_runner.inspecting import delete, list_, log_trial, ls, show
+from nni_runner.resuming import resume
 from nni_runner.steering import kill, stop, update
 from nni_runner.top import top
 
@@ -14,7 +15,7 @@ from nni_runner.top import top
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """See and control experiments of nni-run, also from another terminal.
+    """See, control and resume experiments of nni-run, also from another terminal.
 
     An ID may be cut to its first characters; left out, it is the only experiment that is running.
 
@@ -40,7 +41,7 @@ def log() -> None:
 
 
 for group, commands in {
-    main: (stop, update, top),
+    main: (resume, stop, update, top),
     experiment: (list_, show, delete),
     trial: (ls, kill),
     log: (log_trial,),

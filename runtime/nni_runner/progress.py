@@ -30,27 +30,34 @@ class Progress(Protocol):
         """The experiment is over."""
 
 
-def make_progress(plan: Plan, name: str) -> Progress:
-    """A live line where standard error is a terminal that can show one, plain lines elsewhere."""
+def make_progress(plan: Plan, name: str, history: History, used: float) -> Progress:
+    """A live line where standard error is a terminal that can show one, plain lines elsewhere.
+
+    The history may have begun already, and taken so many seconds.
+    """
+    state = State(plan, used)
+    state.take(history, plan)
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
-        return LiveProgress(plan, name)
-    return PlainProgress(plan, name)
+        return LiveProgress(state, name)
+    return PlainProgress(state, name, history)
 
 
 class PlainProgress:
     """A line on standard error for every trial that ends."""
 
-    def __init__(self, plan: Plan, name: str) -> None:
-        self._state = State(plan)
-        self._ended: set[int] = set()
-        self.tell(f"experiment {name} started")
+    def __init__(self, state: State, name: str, history: History) -> None:
+        self._state = state
+        self._ended = {(t.number, t.attempt) for t in history.trials.values() if t.has_ended}
+        begun = f"goes on: {', '.join(state.parts())}" if history.trials else "started"
+        self.tell(f"experiment {name} {begun}")
 
     def show(self, history: History, plan: Plan) -> None:
         """Says which trials have ended since the last time."""
         self._state.take(history, plan)
-        for number, trial in history.trials.items():
-            if trial.status is not Status.RUNNING and number not in self._ended:
-                self._ended.add(number)
+        for trial in history.trials.values():
+            attempt = trial.number, trial.attempt
+            if trial.has_ended and attempt not in self._ended:
+                self._ended.add(attempt)
                 parts = ", ".join(self._state.parts())
                 self.tell(f"{_what_became_of(trial)}  [{parts}]")
 
@@ -66,12 +73,12 @@ class PlainProgress:
 class LiveProgress:
     """One line on the terminal that is always up to date."""
 
-    def __init__(self, plan: Plan, name: str) -> None:
+    def __init__(self, state: State, name: str) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._name = name
-        self._state = State(plan)
+        self._state = state
         self._console = Console(stderr=True)
         self._live = Live(
             console=self._console,
@@ -118,9 +125,9 @@ class LiveProgress:
 class State:
     """What there is to say of a running experiment, in words; the trials by the last history."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, used: float = 0.0) -> None:
         self._plan = plan
-        self._begun = time.monotonic()
+        self._begun = time.monotonic() - used
         self._trials: tuple[Trial, ...] = ()
 
     def take(self, history: History, plan: Plan) -> None:
@@ -134,7 +141,7 @@ class State:
         limit = "" if self._plan.trials is None else f"/{self._plan.trials}"
         running = len(history.with_status(Status.RUNNING))
         parts = [
-            f"{len(self._trials) - running}{limit} done",
+            f"{sum(trial.has_ended for trial in self._trials)}{limit} done",
             f"{running} running",
             f"{len(history.with_status(Status.FAILED))} failed",
         ]
@@ -151,7 +158,7 @@ class State:
         """How much is done, as a bar; "" where there is no room or no limit to measure by."""
         if width < 6 or self._plan.trials is None:
             return ""
-        done = sum(trial.status is not Status.RUNNING for trial in self._trials)
+        done = sum(trial.has_ended for trial in self._trials)
         filled = round(width * done / self._plan.trials)
         full, empty = ("━", "╌") if encoding.lower().startswith("utf") else ("#", ".")
         return full * filled + empty * (width - filled)

@@ -6,23 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nni_runner.trial import Event, Noted, Reported
+from nni_runner.trial import Noted, Reported
+
+Result = Reported | Noted
 
 
 class ResultsFile:
-    """Reads what one trial has appended since the last look.
+    """Reads what one attempt at a trial has appended since the last look.
 
     The file is made and opened before the trial starts, so nothing that the trial does to its
     folders can take it away.
     """
 
-    def __init__(self, number: int, path: Path) -> None:
+    def __init__(self, number: int, path: Path, attempt: int = 1) -> None:
         self._number = number
+        self._attempt = attempt
         self._file = path.open("a+b")
         self._file.seek(0)
         self._rest = b""
 
-    def read(self) -> list[Event]:
+    def read(self) -> list[Result]:
         """The new events; a line that is not whole yet waits for the next look."""
         data = self._file.read()
         if not data:
@@ -36,13 +39,14 @@ class ResultsFile:
         self._file.close()
         return bool(self._rest)
 
-    def _event(self, line: bytes) -> Event | None:
+    def _event(self, line: bytes) -> Result | None:
         try:
             record: Any = json.loads(line)
             kind, value, time = record["kind"], record["value"], float(record["time"])
             if kind in ("original", "varies"):
-                return Noted(self._number, str(record["key"]), value, kind == "original", time)
+                key, is_known = str(record["key"]), kind == "original"
+                return Noted(self._number, key, value, is_known, time, self._attempt)
             known = kind in ("intermediate", "final")
-            return Reported(self._number, kind, value, time) if known else None
+            return Reported(self._number, kind, value, time, self._attempt) if known else None
         except (ValueError, TypeError, KeyError):
             return None  # a torn line: its writer died in the middle of it

@@ -11,8 +11,8 @@ from nni_runner.control import Sent
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import counts_in_words, find_or_only, places, read
 from nni_runner.experiment import Place, seconds
+from nni_runner.lock import running
 from nni_runner.requests import Kill, Stop, Update
-from nni_runner.running import running
 
 
 @click.command()
@@ -23,7 +23,7 @@ def stop(name: str | None, every: bool, experiments: Path) -> None:
     if every and name is not None:
         raise UsageError("say either an ID or --all")
     if every:
-        found = [place for place in places(experiments) if running(place)]
+        found = [place for place in places(experiments) if running(place.folder)]
     else:
         found = [find_or_only(name, experiments)]
     for place, sent in [(place, Sent(place, Stop())) for place in found]:

@@ -1,54 +1,44 @@
 """The history on disk: one SQLite file an experiment, a row an event.
 
-The table `events` is the truth; docs/history.md documents it and the view `trials` over it.
+The table `events` is the truth; docs/history.md documents it and the view `trials` over it. What
+must not happen twice, the file itself refuses.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from nni_runner.errors import RunnerError
-from nni_runner.trial import Ended, Event, History, Noted, Reported, Started, Status
+from nni_runner.migration import migrate
+from nni_runner.schema import SCHEMA, SCHEMA_VERSION, relative
+from nni_runner.trial import (
+    Chosen,
+    Ended,
+    Event,
+    History,
+    Noted,
+    Reported,
+    SpaceChanged,
+    Started,
+    Status,
+)
 
-SCHEMA_VERSION = 1
 _KINDS: dict[str, type[Event]] = {
+    "space": SpaceChanged,
+    "chosen": Chosen,
     "started": Started,
     "reported": Reported,
     "noted": Noted,
     "ended": Ended,
 }
-_SCHEMA = """
-CREATE TABLE experiment (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY,
-    trial INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    time REAL NOT NULL,
-    data TEXT NOT NULL
-);
-CREATE INDEX events_of_trial ON events (trial, kind);
-CREATE VIEW trials AS
-SELECT
-    started.trial AS number,
-    json_extract(started.data, '$.parameters') AS parameters,
-    json_extract(started.data, '$.is_baseline') AS is_baseline,
-    coalesce(json_extract(ended.data, '$.status'), 'RUNNING') AS status,
-    json_extract(ended.data, '$.cause') AS cause,
-    (
-        SELECT json_extract(final.data, '$.value') FROM events AS final
-        WHERE final.trial = started.trial AND final.kind = 'reported'
-        AND json_extract(final.data, '$.kind') = 'final'
-    ) AS final_result,
-    json_extract(ended.data, '$.seconds') AS seconds
-FROM events AS started
-LEFT JOIN events AS ended ON ended.trial = started.trial AND ended.kind = 'ended'
-WHERE started.kind = 'started';
-"""
+_COLUMNS = ("number", "attempt", "time")  # those of an event's fields that aren't in its data
 
 
 class Store:
@@ -57,6 +47,8 @@ class Store:
     def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
+        self._session: int | None = None
+        self._begun = 0.0
         if not create and not path.exists():
             raise RunnerError(f"{path}: no such history")
         try:
@@ -74,25 +66,35 @@ class Store:
         if version != SCHEMA_VERSION:
             self.close()
             raise RunnerError(
-                f"{path}: schema version {version}, this nni-run reads {SCHEMA_VERSION}"
+                f"{path}: schema version {version}, this nni-run reads up to {SCHEMA_VERSION}"
             )
 
     def _open(self, create: bool) -> int:
-        """Sets the connection up, and the file if it is new; its schema version."""
+        """Sets the connection up, and the file if it is new or old; its schema version."""
         if not self._read_only:
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(
+                "PRAGMA synchronous = FULL"
+            )  # a power cut loses nothing either
         if create:
-            self._connection.executescript(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        return int(version)
+        if version == 1 and self._read_only:  # what must not be changed is changed in memory
+            memory = sqlite3.connect(":memory:", isolation_level=None)
+            self._connection.backup(memory)
+            self._connection.close()
+            self._connection = memory
+        return migrate(self._connection, self.path) if version == 1 else int(version)
 
-    def describe(self, facts: dict[str, Any]) -> None:
-        """Writes down facts about the experiment, each a JSON value under its name."""
+    def describe(self, facts: dict[str, Any], events: Iterable[Event] = ()) -> None:
+        """Writes down facts about the experiment, each a JSON value under its name.
+
+        Events that go with them are in the file together with them.
+        """
         rows = [(key, json.dumps(value)) for key, value in facts.items()]
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO experiment VALUES (?, ?)", rows)
+            self._insert(events)
 
     def description(self) -> dict[str, Any]:
         """The facts about the experiment."""
@@ -101,20 +103,59 @@ class Store:
 
     def record(self, events: Iterable[Event]) -> None:
         """Appends events, all or none; they are in the file when this returns."""
-        rows = [_row(event) for event in events]
         with self._transaction():
-            self._connection.executemany(
-                "INSERT INTO events (trial, kind, time, data) VALUES (?, ?, ?, ?)", rows
+            self._insert(events)
+            if self._session is not None:
+                self._connection.execute(
+                    "UPDATE sessions SET seconds = ? WHERE id = ?",
+                    (time.monotonic() - self._begun, self._session),
+                )
+
+    def begin_session(self) -> None:
+        """A runner takes the experiment up; from here on its time is counted."""
+        self._begun = time.monotonic()
+        with self._transaction():
+            added = self._connection.execute(
+                "INSERT INTO sessions (time, seconds) VALUES (?, 0)", (time.time(),)
             )
+        self._session = added.lastrowid
+
+    def end_session(self, status: str, reason: str) -> None:
+        """The runner is done with it, for this reason."""
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE sessions SET seconds = ?, status = ?, reason = ? WHERE id = ?",
+                (time.monotonic() - self._begun, status, reason, self._session),
+            )
+
+    def ended(self) -> tuple[str, str] | None:
+        """How the latest session ended and why; None where it runs or was killed."""
+        row = self._connection.execute(
+            "SELECT status, reason FROM sessions ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None or row[0] is None else (str(row[0]), str(row[1]))
+
+    def seconds(self) -> float:
+        """How long the experiment has run, over all sessions, as far as it is written down."""
+        (total,) = self._connection.execute("SELECT total(seconds) FROM sessions").fetchone()
+        return float(total)
 
     def events(self) -> Iterator[Event]:
         """Every event, in the order it was recorded."""
-        rows = self._connection.execute("SELECT trial, kind, time, data FROM events ORDER BY id")
-        for trial, kind, time, data in rows:
+        rows = self._connection.execute(
+            "SELECT trial, attempt, kind, time, data FROM events ORDER BY id"
+        )
+        for trial, attempt, kind, at, data in rows:
             values = json.loads(data)
             if kind == "ended":
                 values["status"] = Status(values["status"])
-            yield _KINDS[kind](number=trial, time=time, **values)
+            if kind == "chosen":
+                values["extra"] = self._placed(values["extra"])
+            if trial is not None:
+                values["number"] = trial
+            if attempt is not None:
+                values["attempt"] = attempt
+            yield _KINDS[kind](time=at, **values)
 
     def history(self) -> History:
         """The trials as the recorded events leave them."""
@@ -123,11 +164,42 @@ class Store:
             history.add(event)
         return history
 
+    def results_of(self, number: int, attempt: int) -> int:
+        """How many of the results that this attempt appended to its file are recorded."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM events WHERE trial = ? AND attempt = ? "
+            "AND kind IN ('reported', 'noted')",
+            (number, attempt),
+        ).fetchone()
+        return int(count)
+
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
 
-    def _transaction(self) -> _Transaction:
+    def _insert(self, events: Iterable[Event]) -> None:
+        self._connection.executemany(
+            "INSERT INTO events (trial, attempt, kind, time, data) VALUES (?, ?, ?, ?, ?)",
+            [self._row(event) for event in events],
+        )
+
+    def _row(self, event: Event) -> tuple[int | None, int | None, str, float, str]:
+        kind = next(name for name, cls in _KINDS.items() if isinstance(event, cls))
+        names = (field.name for field in fields(event))
+        data = {name: getattr(event, name) for name in names if name not in _COLUMNS}
+        if isinstance(event, Chosen):
+            data["extra"] = relative(event.extra, self.path.parent)
+        number, attempt = getattr(event, "number", None), getattr(event, "attempt", None)
+        return number, attempt, kind, event.time, json.dumps(finite(data))
+
+    def _placed(self, extra: dict[str, Any]) -> dict[str, Any]:
+        """The folders that are recorded as `relative` gives them, where they are today."""
+        return {
+            key: str(self.path.parent / value) if isinstance(value, str) else value
+            for key, value in extra.items()
+        }
+
+    def _transaction(self) -> AbstractContextManager[None]:
         return _Transaction(self._connection, self.path)
 
 
@@ -160,16 +232,6 @@ def _only_to_read(path: Path) -> str:
     """
     has_wal = path.with_name(f"{path.name}-wal").exists()
     return f"{path.absolute().as_uri()}?{'mode=ro' if has_wal else 'immutable=1'}"
-
-
-def _row(event: Event) -> tuple[int, str, float, str]:
-    kind = next(name for name, cls in _KINDS.items() if isinstance(event, cls))
-    data = {
-        field.name: getattr(event, field.name)
-        for field in fields(event)
-        if field.name not in ("number", "time")
-    }
-    return event.number, kind, event.time, json.dumps(finite(data))
 
 
 def finite(value: Any) -> Any:

@@ -24,6 +24,7 @@ def trial_to_json(trial: Trial, place: Place) -> dict[str, Any]:
         "checkpoint": trial.checkpoint or None,
         "cause": trial.cause,
         "intermediate_results": trial.reports,
+        "attempts": trial.attempt,
         "seconds": round(trial.seconds, 3),
         "output": str(place.output(trial.number)),
     }

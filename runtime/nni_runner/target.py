@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +15,12 @@ from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.manifest import read_manifest
 from nni_annotate.placing import place_tree
 from nni_annotate.project import compile_tree
-from nni_annotate.sources import MANIFEST, ProjectError
+from nni_annotate.sources import MANIFEST, ProjectError, is_python
 from nni_annotate.space import Parameters, SearchSpace
 from nni_annotate.tree import SEARCH_SPACE, CompiledTree, Script, read_search_space
 from nni_runner.errors import RunnerError, UsageError
 
+_NO_CODE = {"history.sqlite", "pyvenv.cfg"}  # what an experiment's folder and an environment hold
 _IMPORTS_NNI = re.compile(rb"^\s*(?:import|from)\s+nni\b", re.MULTILINE)
 
 
@@ -41,6 +44,32 @@ class Target:
     def is_annotated(self) -> bool:
         """Whether the code holds values of its own, so that a baseline makes sense."""
         return self.defaults is not None
+
+    def fingerprint(self) -> str:
+        """Twelve digits that change where the code does: its Python files, as they are run."""
+        digest = hashlib.sha256()
+        for path, content in sorted(self._code()):
+            digest.update(f"{path}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+        return digest.hexdigest()[:12]
+
+    def _code(self) -> Iterator[tuple[str, bytes]]:
+        if self.tree is None:
+            for top, folders, names in os.walk(self.folder):
+                if _NO_CODE.intersection(names):
+                    folders.clear()
+                    continue
+                folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+                python = (Path(top, name) for name in names if name.endswith(".py"))
+                yield from (
+                    (str(path.relative_to(self.folder)), path.read_bytes())
+                    for path in python
+                    if path.is_file()
+                )
+            return
+        yield from self.tree.compiled.items()
+        for path in self.tree.carried:
+            if is_python(self.tree.listing, path):
+                yield path, (self.tree.root / path).read_bytes()
 
     def put(self, folder: Path, leave_out: Path) -> Path:
         """The folder of compiled code to run in; a source's is written into `folder` first.

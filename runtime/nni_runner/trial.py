@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from nni_annotate.domains import Value
 from nni_annotate.space import Parameters
@@ -14,18 +15,28 @@ CHECKPOINT = "save_checkpoint_dir"  # what a tuner calls the folder that a trial
 
 
 class Status(str, Enum):
-    """Where a trial stands, in NNI's words."""
+    """Where a trial stands, in NNI's words. A trial waits when its parameters are chosen."""
 
+    WAITING = "WAITING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+    EARLY_STOPPED = "EARLY_STOPPED"
     USER_CANCELED = "USER_CANCELED"
     SYS_CANCELED = "SYS_CANCELED"
 
 
 @dataclass(frozen=True)
-class Started:
-    """A trial began; `parameters` of a baseline are what is known of the script's own values.
+class SpaceChanged:
+    """From here on parameters are chosen in this search space; the first event of all."""
+
+    search_space: dict[str, Any]
+    time: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a trial runs with; `parameters` of a baseline are what is known of the script's own.
 
     `extra` is what the tuner gave it besides parameters of the search space.
     """
@@ -38,13 +49,27 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Started:
+    """An attempt at a trial is about to start; attempts count from 1."""
+
+    number: int
+    attempt: int
+    time: float
+
+
+@dataclass(frozen=True)
 class Reported:
-    """A trial reported a result; `kind` is "intermediate" or "final", `value` as it came."""
+    """A trial reported a result; `kind` is "intermediate" or "final", `value` as it came.
+
+    One that doesn't count says in `ignored` why.
+    """
 
     number: int
     kind: str
     value: Value
     time: float
+    attempt: int = 1
+    ignored: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,45 +81,73 @@ class Noted:
     value: Value
     is_known: bool
     time: float
+    attempt: int = 1
+    ignored: str = ""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial is over; `cause` is in words, `seconds` how long it ran."""
+    """An attempt is over; `cause` is in words, `seconds` how long it ran.
+
+    The trial is over with it, unless it was `interrupted`: by the end of the runner, not by its
+    own. Another attempt may follow then, and the tuner is told nothing of this one.
+    """
 
     number: int
     status: Status
     cause: str
     seconds: float
     time: float
+    attempt: int = 1
+    interrupted: bool = False
 
 
-Event = Started | Reported | Noted | Ended
+TrialEvent = Chosen | Started | Reported | Noted | Ended
+Event = SpaceChanged | TrialEvent
 
 
 @dataclass(frozen=True)
 class Trial:
     """One trial, as its events so far leave it.
 
-    `final` is the first final result, as it came; `reports` counts the intermediate ones.
-    `checkpoint` is the folder that it saves one to, "" where it wasn't given any.
+    All but the parameters is of its latest attempt: `final` is the first final result, as it came;
+    `reports` counts the intermediate ones; `interrupted` says that it may be attempted again.
     """
 
     number: int
     parameters: Parameters
     is_baseline: bool = False
-    status: Status = Status.RUNNING
+    status: Status = Status.WAITING
     final: Value = None
     cause: str = ""
     reports: int = 0
     started: float = 0.0
     seconds: float = 0.0
-    checkpoint: str = ""
+    extra: Parameters = field(default_factory=dict)
+    attempt: int = 0
+    has_final: bool = False
+    interrupted: bool = False
 
     @property
     def value(self) -> float | None:
         """The final result as a number that can be ranked, None where there is none."""
         return metric(self.final)
+
+    @property
+    def checkpoint(self) -> str:
+        """The folder that it saves one to, "" where it wasn't given any."""
+        folder: str = self.extra.get(CHECKPOINT, "")
+        return folder
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its latest attempt is over."""
+        return self.status not in (Status.WAITING, Status.RUNNING)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it stays as it is."""
+        return self.has_ended and not self.interrupted
 
 
 @dataclass
@@ -105,6 +158,8 @@ class History:
 
     def add(self, event: Event) -> None:
         """Takes in the next event."""
+        if isinstance(event, SpaceChanged):
+            return
         self.trials[event.number] = _after(self.trials.get(event.number), event)
 
     def with_status(self, *statuses: Status) -> list[Trial]:
@@ -146,18 +201,26 @@ def metric(value: Value) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _after(trial: Trial | None, event: Event) -> Trial:
+def _after(trial: Trial | None, event: TrialEvent) -> Trial:
     match event:
+        case Chosen():
+            assert trial is None, "parameters are chosen once"
+            return Trial(event.number, event.parameters, event.is_baseline, extra=event.extra)
         case Started():
+            known = _known(trial)
             return Trial(
                 event.number,
-                event.parameters,
-                event.is_baseline,
+                known.parameters,
+                known.is_baseline,
+                Status.RUNNING,
                 started=event.time,
-                checkpoint=event.extra.get(CHECKPOINT, ""),
+                extra=known.extra,
+                attempt=event.attempt,
             )
+        case Reported() | Noted() if event.ignored:
+            return _known(trial)
         case Reported(kind="final"):
-            return replace(_known(trial), final=event.value)
+            return replace(_known(trial), final=event.value, has_final=True)
         case Reported():
             known = _known(trial)
             return replace(known, reports=known.reports + 1)
@@ -168,10 +231,14 @@ def _after(trial: Trial | None, event: Event) -> Trial:
             return replace(known, parameters={**others, **own})
         case Ended():
             return replace(
-                _known(trial), status=event.status, cause=event.cause, seconds=event.seconds
+                _known(trial),
+                status=event.status,
+                cause=event.cause,
+                seconds=event.seconds,
+                interrupted=event.interrupted,
             )
 
 
 def _known(trial: Trial | None) -> Trial:
-    assert trial is not None, "a trial's first event is that it started"
+    assert trial is not None, "a trial's first event is what was chosen"
     return trial

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, run
+from invariants import check_invariants
 from lab import Lab
 from nni_runner.store import Store
-from nni_runner.trial import Started
+from nni_runner.trial import Chosen
 
 KEY = "train/rate/loguniform"
 
@@ -42,7 +44,7 @@ def test_trains_a_population(lab: Lab) -> None:
     assert abs(model) == best["value"]
 
     store = Store(lab.experiment() / "history.sqlite")
-    starts = [event for event in store.events() if isinstance(event, Started)]
+    starts = [event for event in store.events() if isinstance(event, Chosen)]
     store.close()
     assert starts[0].extra == {}
     for start, trial in zip(starts[1:], trials[1:], strict=True):
@@ -58,6 +60,20 @@ def test_trains_a_population(lab: Lab) -> None:
     once = run("nni-run", lab.source, "--with", given)
     assert once.returncode == 0
     assert "final result: " in once.stderr
+
+
+def test_a_population_goes_on_elsewhere(lab: Lab, tmp_path: Path) -> None:
+    """In a copy of the experiment, as the whole experiment would have in its place."""
+    words = ("--minimize", "--tuner", "PBT", "--tuner-arg", "population_size=3", "--seed", "1")
+    lab.json(*words, "--trials", "8")
+    first, copy = lab.experiment(), tmp_path / "copy"
+    shutil.copytree(first, copy)
+    runs = [run("nnictl", "resume", at, "--max-trials", "12", "--json") for at in (copy, first)]
+    assert "suggests something else" not in runs[0].stderr
+    moved, stayed = (json.loads(done.stdout)["trials"] for done in runs)
+    assert [trial["value"] for trial in moved] == [trial["value"] for trial in stayed]
+    assert moved[11]["checkpoint"].startswith(f"{copy}/checkpoints/")
+    check_invariants(copy)
 
 
 def test_checkpoints_where_the_user_wants_them(lab: Lab, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from nni_runner.cli import run_experiment
 from nni_runner.experiment import Plan
+from nni_runner.session import run_experiment
 from nni_runner.target import find_command, read_target
 from nni_tuners import RandomTuner
 

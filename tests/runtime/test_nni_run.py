@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import clean_environment, command, run
+from invariants import check_invariants
 from lab import TRAIN, Lab
 
 
@@ -298,6 +299,7 @@ def test_interrupted(lab: Lab, number: signal.Signals, code: int) -> None:
     report = json.loads(stdout)
     assert report["experiment"]["status"] == "interrupted"
     assert report["best"]["number"] == 0
+    assert f"to go on: nnictl resume {lab.experiment()}\n" in stderr
     assert [trial["status"] for trial in report["trials"]] == [
         "SUCCEEDED", "USER_CANCELED", "USER_CANCELED"
     ]  # fmt: skip
@@ -305,11 +307,16 @@ def test_interrupted(lab: Lab, number: signal.Signals, code: int) -> None:
 
 
 def test_a_killed_runner_leaves_no_trial_behind(lab: Lab) -> None:
-    """Not even kill -9."""
+    """Not even kill -9; what it ran runs again."""
     process, pids = start_hanging(lab)
     process.kill()
     process.communicate(timeout=30)
     assert all(is_gone(pid) for pid in pids)
+    lab.write("train.py", HANG.replace("99", "0"))
+    done = run("nnictl", "resume", lab.experiment(), "--json")
+    assert done.returncode == 0, done.stderr
+    assert [trial["attempts"] for trial in json.loads(done.stdout)["trials"][:4]] == [1, 2, 2, 1]
+    check_invariants(lab.experiment())
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from nni_runner.control import Control, Sent
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place
 from nni_runner.launchers.launcher import Notices
+from nni_runner.lock import locked, running
 from nni_runner.requests import Asked, Kill
-from nni_runner.running import Lock, running
 from nni_runner.store import Store
-from nni_runner.trial import Ended, Reported, Started, Status
+from nni_runner.trial import Chosen, Ended, Reported, Started, Status
 from waiting import wait_for
 
 # The baseline ends by itself, every other trial when the test says so.
@@ -131,7 +131,7 @@ def test_an_experiment_from_its_start_to_its_deletion(start: Callable[..., Runni
     assert one.done("log", "trial", "-T", "1") == "\x1b[2Jtrial 1 é\n"
     assert one.done("log", "trial", "-T", "1", "--stderr") == "oops\n"
     refused = one.ctl("experiment", "delete", one.id, "--yes")
-    assert refused.stderr == f"error: experiment {one.id} is running\n"
+    assert f"process {one.process.pid} on " in refused.stderr
     assert refused.returncode == 1
 
     stopped = one.done("stop")
@@ -225,8 +225,7 @@ def test_a_killed_runner(start: Callable[..., Running]) -> None:
 FACTS = {
     "target": "src", "command": ["python", "train.py"], "optimize_mode": "minimize",
     "search_space": {"x": {"_type": "choice", "_value": [1, 2]}}, "tuner": "auto", "seed": 1,
-    "tuner_arguments": {}, "concurrency": 1, "trials": 2, "seconds": None, "status": "done",
-    "reason": "trial limit reached",
+    "tuner_arguments": {}, "concurrency": 1, "trials": 2, "seconds": None,
 }  # fmt: skip
 
 
@@ -239,8 +238,11 @@ def kept(tmp_path: Path) -> Path:
         (output / "stdout").write_bytes(b"a\x1b[31mb\xc2\x9bc\r\n\xffd")
         store = Store(tmp_path / name / "history.sqlite", create=True)
         store.describe(FACTS)
-        store.record([Started(0, {"x": 1}, False, 1.0), Reported(0, "final", 3, 2.0)])
+        store.record([Chosen(0, {"x": 1}, False, 1.0), Started(0, 1, 1.0)])
+        store.begin_session()
+        store.record([Reported(0, "final", 3, 2.0)])
         store.record([Ended(0, Status.SUCCEEDED, "", 1.0, 2.0)])
+        store.end_session("done", "trial limit reached")
         store.close()
     return tmp_path
 
@@ -293,7 +295,7 @@ def test_histories_that_can_t_be_read(kept: Path) -> None:
     assert sorted(line.split("/history.sqlite: ")[1] for line in done.stderr.splitlines()) == [
         "file is not a database",
         "is no experiment's history: 'search_space'",
-        "schema version 99, this nni-run reads 1",
+        "schema version 99, this nni-run reads up to 2",
     ]
     done = run("nnictl", "experiment", "show", "zzz", "--experiments-dir", kept)
     assert done.returncode == 1
@@ -345,10 +347,10 @@ def control(tmp_path: Path) -> Iterator[tuple[Place, Notices]]:
     folder = tmp_path / ("long" * 40)  # more than a socket's path may have
     folder.mkdir()
     place, notices = Place("abc", folder), Notices()
-    lock, opened = Lock(place), Control(place, notices)
-    yield place, notices
-    opened.close()
-    lock.release()
+    with locked(folder):
+        opened = Control(place, notices)
+        yield place, notices
+        opened.close()
 
 
 @pytest.mark.parametrize(
@@ -385,6 +387,7 @@ def test_only_its_owner_reaches_a_runner(control: tuple[Place, Notices]) -> None
     place, _ = control
     folder = Path(place.control.read_text()).parent
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert running(place) is not None
-    with pytest.raises(RunnerError, match="experiment abc is running"):
-        Lock(place)
+    assert running(place.folder) is not None
+    mine = f"process {os.getpid()} on .* runs this experiment"
+    with pytest.raises(RunnerError, match=mine), locked(place.folder):
+        pass

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nni_runner.errors import RunnerError
 from nni_runner.store import Store
 from nni_runner.trial import (
+    Chosen,
     Ended,
     Event,
     History,
@@ -35,7 +36,10 @@ def lives(draw: st.DrawFn) -> list[Event]:
     for number in range(draw(st.integers(0, 4))):
         parameters = draw(st.dictionaries(st.text(), VALUES, max_size=3))
         baseline = number == 0 and draw(st.booleans())
-        events.append(Started(number, parameters, baseline, draw(TIMES)))
+        events.append(Chosen(number, parameters, baseline, draw(TIMES)))
+        if draw(st.booleans()):
+            continue
+        events.append(Started(number, 1, draw(TIMES)))
         for _ in range(draw(st.integers(0, 3))):
             events.append(Reported(number, "intermediate", draw(VALUES), draw(TIMES)))
         if baseline:
@@ -77,7 +81,7 @@ def test_events_come_back_as_they_were(events: list[Event]) -> None:
 def test_numbers_that_json_lacks_are_kept_as_text(tmp_path: Path) -> None:
     """NaN in a report is no reason to lose it."""
     store = Store(tmp_path / "h.sqlite", create=True)
-    store.record([Started(0, {}, False, 1.0), Reported(0, "final", {"default": float("nan")}, 2.0)])
+    store.record([Chosen(0, {}, False, 1.0), Reported(0, "final", {"default": float("nan")}, 2.0)])
     trial = store.history().trials[0]
     store.close()
     assert trial.final == {"default": "nan"}
@@ -127,7 +131,7 @@ def test_ranking_is_by_value_then_by_number() -> None:
     """In both directions; trials that did not succeed aren't in it."""
     history = History()
     for number, value in enumerate([2, 1, 2, 1, 0]):
-        history.add(Started(number, {}, False, 0.0))
+        history.add(Chosen(number, {}, False, 0.0))
         history.add(Reported(number, "final", value, 0.0))
         status = Status.FAILED if value == 0 else Status.SUCCEEDED
         history.add(Ended(number, status, "", 0.0, 0.0))

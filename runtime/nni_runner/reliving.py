@@ -1,0 +1,94 @@
+"""A fresh tuner lives through a recorded history: asked at each start, told at each end.
+
+Same seed, same questions, same answers in the same order: so it stands where the one before it
+stood, and no tuner has to be written down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.experiment import Plan
+from nni_runner.trial import Chosen, Ended, Event, History, SpaceChanged, Status, Trial
+from nni_tuners import NoMoreTrialError, Tuner
+
+
+def tell(tuner: Tuner, space: SearchSpace, trial: Trial) -> None:
+    """Tells the tuner what became of a trial, once, if it is over."""
+    if not trial.is_over or not space.contains(trial.parameters):
+        return  # the script's own values may lie outside the space, or not all be known
+    succeeded = trial.status is Status.SUCCEEDED
+    parameters = space.canonical(trial.parameters)
+    if trial.is_baseline:  # its values may not be known before its end
+        tuner.expect_trial(trial.number, parameters)
+    if succeeded:
+        tuner.receive_trial_result(trial.number, parameters, trial.value)
+    tuner.trial_end(trial.number, succeeded)
+
+
+def relive(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> list[int]:
+    """Takes a fresh tuner to the end of the events.
+
+    What is recorded counts: the trials for which it suggests something else are returned.
+    """
+    life = _Life(tuner, plan)
+    for event in events:
+        life.live(event)
+    return life.others
+
+
+@dataclass
+class _Life:
+    tuner: Tuner
+    plan: Plan
+    space: SearchSpace | None = None
+    history: History = field(default_factory=History)
+    others: list[int] = field(default_factory=list)
+
+    def live(self, event: Event) -> None:
+        """The next event."""
+        self.history.add(event)
+        match event:
+            case SpaceChanged():
+                self._enter(SearchSpace.from_json(event.search_space))
+            case Chosen():
+                self._ask(event)
+            case Ended():
+                assert self.space is not None
+                tell(self.tuner, self.space, self.history.trials[event.number])
+
+    def _enter(self, space: SearchSpace) -> None:
+        self.tuner.update_search_space(space.to_json())
+        if self.space is None:
+            # The best come last: a tuner that forgets some forgets the earliest.
+            learned = sorted(
+                self.plan.learned, key=lambda known: known["value"], reverse=not self.plan.maximize
+            )
+            self.tuner.import_data(learned)
+        self.space = space
+
+    def _ask(self, event: Chosen) -> None:
+        if event.is_baseline:
+            return
+        if event.number - self.plan.baseline >= len(self.plan.tried):
+            if self._suggestion(event.number) == _text(event.parameters):
+                return
+            self.others.append(event.number)
+        self.tuner.expect_trial(event.number, event.parameters)
+
+    def _suggestion(self, number: int) -> str:
+        with contextlib.suppress(NoMoreTrialError, SpaceError):
+            assert self.space is not None
+            suggested = self.tuner.generate_parameters(number)
+            own = {k: v for k, v in suggested.items() if k not in self.tuner.extra_keys}
+            return _text(self.space.canonical(own))
+        return ""
+
+
+def _text(parameters: Parameters) -> str:
+    return json.dumps(parameters, sort_keys=True)

@@ -1,0 +1,178 @@
+"""Runs an experiment through several lives, each a process that may be killed; run by tests.
+
+`python lives.py writes|moments SOURCE EXPERIMENTS`, with the project's packages on the path. Its
+trials are shell scripts, since a Python takes longer to start than an experiment of theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import math
+import os
+import random
+import signal
+import sqlite3
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from nni_runner import session
+from nni_runner.experiment import Plan
+from nni_runner.store import Store
+from nni_runner.target import find_command, read_target
+from nni_tuners import TPETuner, Tuner
+
+_MADE: list[Spied] = []
+
+
+class Spied(TPETuner):
+    """Writes down what it is asked and told."""
+
+    log: list[list[Any]]
+
+    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
+        """Asked."""
+        parameters = super().generate_parameters(parameter_id, **kwargs)
+        self.log.append(["ask", parameter_id, parameters])
+        return parameters
+
+    def expect_trial(self, parameter_id: int, parameters: Any) -> None:
+        """Told what somebody else chose."""
+        self.log.append(["expect", parameter_id, parameters])
+        super().expect_trial(parameter_id, parameters)
+
+    def receive_trial_result(
+        self, parameter_id: int, parameters: Any, value: Any, **kwargs: Any
+    ) -> None:
+        """Told a result."""
+        self.log.append(["receive", parameter_id, parameters, value])
+        super().receive_trial_result(parameter_id, parameters, value, **kwargs)
+
+    def trial_end(self, parameter_id: int, success: bool, **kwargs: Any) -> None:
+        """Told an end."""
+        self.log.append(["end", parameter_id, success])
+        super().trial_end(parameter_id, success, **kwargs)
+
+
+def make(plan: Plan) -> Tuner:
+    """The tuner of every life."""
+    tuner = Spied(optimize_mode=plan.optimize_mode, seed=plan.seed)
+    tuner.log = []
+    _MADE.append(tuner)
+    return tuner
+
+
+def dies(at: int, committed: bool) -> type[Store]:
+    """A store whose process is killed at its so many-th write, before or after it is on disk."""
+
+    class Dying(Store):
+        writes = 0
+
+        @contextmanager
+        def _transaction(self) -> Iterator[None]:
+            self.writes += 1
+            if self.writes == at and not committed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            with super()._transaction():
+                yield
+            if self.writes == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return Dying
+
+
+class Lives:
+    """The lives of one experiment; the first is of a new one, each other goes on."""
+
+    def __init__(self, source: Path, experiments: Path, plan: Plan) -> None:
+        self.source, self.experiments, self.plan = source, experiments, plan
+        experiments.mkdir(parents=True)
+
+    def live(self, store: type[Store] = Store, after: float = math.inf) -> bool:
+        """One life, ended by kill -9 after so many seconds; whether it came to its own end."""
+        child = os.fork()
+        if child == 0:
+            _to_the_end(lambda: self._child(store))
+        if after < math.inf:
+            time.sleep(after)
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        assert code in (0, -signal.SIGKILL), code
+        return code == 0
+
+    def experiment(self) -> Path | None:
+        """The folder of the one that has begun."""
+        for history in sorted(self.experiments.glob("*/history.sqlite")):
+            connection = sqlite3.connect(history)
+            with contextlib.suppress(sqlite3.OperationalError):
+                if connection.execute("SELECT 1 FROM experiment").fetchall():
+                    return history.parent
+            connection.close()
+        return None
+
+    def _child(self, store: type[Store]) -> None:
+        setattr(session, "Store", store)  # noqa: B010
+        setattr(session, "make", make)  # noqa: B010
+        begun = self.experiment()
+        if begun is not None:
+            report = session.resume_experiment(begun, session.Changes())
+        else:
+            target = read_target(self.source, self.experiments)
+            words = find_command(target, None, "sh train.sh", ())
+            tuner = make(self.plan)
+            report = session.run_experiment(
+                self.source, target, words, self.plan, tuner, self.experiments
+            )
+        assert report.outcome.status == "done", report.outcome
+        (tuner,) = _MADE
+        calls = list(tuner.log)
+        following = [tuner.generate_parameters(1000 + number) for number in range(3)]
+        told = {"calls": calls, "next": following}
+        (report.place.folder / "tuner.json").write_text(json.dumps(told))
+
+
+def _to_the_end(action: Callable[[], None]) -> NoReturn:
+    """In a child: nothing of what its parent was about to do is done here too."""
+    code = 1
+    try:
+        action()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(code)
+
+
+def at_each_write(source: Path, experiments: Path) -> None:
+    """An experiment for every write of a life: killed there, resumed and killed there again."""
+    plan = Plan(True, 3, None, 2, "TPE", 7, baseline=True)
+    for committed in (False, True):
+        done = False
+        for at in itertools.count(1):
+            if done:
+                break
+            lives = Lives(source, experiments / f"{committed:d}-{at}", plan)
+            done = lives.live(dies(at, committed))
+            assert done or lives.live(dies(at, committed)) or lives.live()
+
+
+def at_random_moments(source: Path, experiments: Path) -> None:
+    """One experiment, killed at moments from fixed seeds."""
+    lives = Lives(source, experiments / "0", Plan(True, 40, None, 3, "TPE", 7, baseline=True))
+    for seed in range(10):
+        lives.live(after=random.Random(seed).uniform(0.02, 0.3))
+    assert lives.live()
+
+
+if __name__ == "__main__":
+    {"writes": at_each_write, "moments": at_random_moments}[sys.argv[1]](
+        Path(sys.argv[2]), Path(sys.argv[3])
+    )

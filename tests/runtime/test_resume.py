@@ -1,0 +1,225 @@
+"""`nnictl resume`: an experiment goes on where it stood, whatever ended it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import math
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import FIXTURES, clean_environment, run
+from invariants import calls, check_invariants, read
+from lab import TRAIN, Lab
+from nni_annotate.space import SearchSpace
+from nni_runner.errors import RunnerError
+from nni_runner.experiment import Plan
+from nni_runner.lock import locked
+from nni_runner.options import make
+from nni_runner.reliving import relive, tell
+from nni_runner.trial import (
+    Chosen,
+    Ended,
+    Event,
+    History,
+    Reported,
+    SpaceChanged,
+    Started,
+    Status,
+)
+from nni_tuners import TUNERS, TPETuner
+
+OLD = FIXTURES / "histories" / "version1"
+TRIAL = """printf '{"kind":"intermediate","value":0,"time":1}\\n' >> "$NNI_RESULTS_FILE"
+sleep 0.03
+printf '{"kind":"final","value":%s,"time":2}\\n' "$NNI_TRIAL_SEQ_ID" >> "$NNI_RESULTS_FILE"
+"""
+
+
+def check_tuner(folder: Path) -> None:
+    """The last runner's tuner heard what the history says, and stands where one that hears it does.
+
+    Nothing else was asked or told, and nothing twice.
+    """
+    seen = json.loads((folder / "tuner.json").read_text())
+    assert seen["calls"] == calls(folder)
+    tuner = TPETuner(optimize_mode="maximize", seed=7)
+    tuner.update_search_space(json.loads((OLD / "code" / "search_space.json").read_text()))
+    for kind, number, *rest in calls(folder):
+        match kind:
+            case "ask":
+                assert [tuner.generate_parameters(number)] == rest
+            case "expect":
+                tuner.expect_trial(number, *rest)
+            case "receive":
+                tuner.receive_trial_result(number, *rest)
+            case "end":
+                tuner.trial_end(number, *rest)
+    assert seen["next"] == [tuner.generate_parameters(1000 + number) for number in range(3)]
+
+
+@pytest.mark.parametrize("when", ["writes", "moments"])
+def test_killed(tmp_path: Path, when: str) -> None:
+    """By kill -9 at each of its writes in turn, and at random moments."""
+    source = tmp_path / "source"
+    shutil.copytree(OLD / "code", source)
+    (source / "train.sh").write_text(TRIAL)
+    lives = Path(__file__).with_name("lives.py")
+    done = subprocess.run(
+        [sys.executable, lives, when, source, tmp_path / "experiments"],
+        env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folders = [path.parent for path in (tmp_path / "experiments").glob("*/*/tuner.json")]
+    assert len(folders) == len(list((tmp_path / "experiments").iterdir()))
+    for folder in folders:
+        check_invariants(folder)
+        check_tuner(folder)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """An experiment of schema version 1, interrupted in its third trial of five."""
+    folder = tmp_path / "evyzmmm9"
+    shutil.copytree(OLD, folder)
+    (folder / "trials").mkdir()
+    connection = sqlite3.connect(folder / "history.sqlite")
+    connection.executescript((OLD / "history.sql").read_text())
+    connection.close()
+    return folder
+
+
+def test_an_old_history_goes_on(old: Path, tmp_path: Path) -> None:
+    """By the beginning of its id, then from a copy elsewhere with a larger limit."""
+    done = run("nnictl", "resume", "evy", "--experiments-dir", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    trials = json.loads(done.stdout)["trials"]
+    assert [trial["attempts"] for trial in trials] == [1, 1, 2, 1, 1]
+    assert trials[2]["parameters"] == {"train/x/uniform": 0.4409199136369161}
+    assert "warning" not in done.stderr
+    check_invariants(old)
+    backup = sqlite3.connect(old / "history.version1.sqlite")
+    assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+    backup.close()
+    copy = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(old, copy)
+    shutil.rmtree(old)
+    done = run("nnictl", "resume", copy, "--max-trials", "7", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["trials"][:5] == [
+        {**trial, "output": str(copy / "trials" / str(trial["number"]))} for trial in trials
+    ]
+    assert report["experiment"]["id"] == "evyzmmm9"
+    check_invariants(copy)
+    fewer = run("nnictl", "resume", copy, "--max-trials", "6")
+    assert fewer.returncode == 2
+    assert "--max-trials 6: expected 7 at least: so many there are already" in fewer.stderr
+
+
+def test_a_second_runner_is_refused(old: Path) -> None:
+    """It is told who the first one is; nobody holds what a dead one held."""
+    with locked(old):
+        done = run("nnictl", "resume", old)
+    assert done.returncode == 1
+    assert f"process {os.getpid()} on {socket.gethostname()} runs this experiment" in done.stderr
+    assert not (old / "history.version1.sqlite").exists()
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+def test_a_stale_lock_without_file_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
+) -> None:
+    """A dead process, or a living one with the pid of a dead one, holds nothing."""
+
+    def refuse(_file: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    held = {"pid": pid, "host": socket.gethostname(), "started": "1"}
+    (tmp_path / "lock").write_text(json.dumps(held))
+    mine = f"process {os.getpid()} on "
+    with locked(tmp_path), pytest.raises(RunnerError, match=mine), locked(tmp_path):
+        pass
+    held["host"] = "elsewhere"
+    (tmp_path / "lock").write_text(json.dumps(held))
+    with pytest.raises(RunnerError, match=f"process {pid} on elsewhere"), locked(tmp_path):
+        pass
+
+
+def test_changed_code_and_a_changed_space(tmp_path: Path) -> None:
+    """The one is said, with both hashes; the other refused unless accepted, and results kept."""
+    lab = Lab(tmp_path)
+    lab.json("--minimize", "--trials", "4", "--seed", "1", "--tuner", "TPE")
+    folder = lab.experiment()
+    lab.write("train.py", TRAIN.replace('print("x is"', 'print("x was"'))
+    before = lab.facts()["code_hash"]
+    done = run("nnictl", "resume", folder, "--max-trials", "5")
+    assert done.returncode == 0, done.stderr
+    now = lab.facts()["code_hash"]
+    assert f"the code has changed, from {before} to {now}" in done.stderr
+    assert "x is" in (folder / "trials" / "3" / "stdout").read_text()
+    assert "x was" in (folder / "trials" / "4" / "stdout").read_text()
+
+    lab.write("train.py", TRAIN.replace("uniform(-1, 1)", "uniform(0, 1)"))
+    refused = run("nnictl", "resume", folder, "--max-trials", "6")
+    assert refused.returncode == 2
+    assert "the search space has changed (train/x/uniform is another)" in refused.stderr
+    for limit in ("9", "10"):  # the second time the tuner relives the change too
+        done = run("nnictl", "resume", folder, "--max-trials", limit, "--accept-new-space")
+        assert done.returncode == 0, done.stderr
+        assert "suggests something else" not in done.stderr
+    check_invariants(folder)
+    _, events = read(folder)
+    new = [row.data["parameters"] for row in events if row.kind == "chosen"][5:]
+    assert all(0 <= parameters["train/x/uniform"] <= 1 for parameters in new)
+    assert [row.kind for row in events].count("space") == 2
+
+
+@pytest.mark.parametrize("name", TUNERS)
+def test_every_tuner_relives(name: str) -> None:
+    """Same history, same tuner state: the next suggestions are the same."""
+    space: dict[str, Any] = {
+        "x": {"_type": "choice", "_value": [0.1, 0.5, 0.9]},
+        "y": {"_type": "choice", "_value": [*range(20)]},
+    }
+    if name != "BatchTuner":
+        space["z"] = {"_type": "uniform", "_value": [0, 1]}
+    else:
+        space = {"combine": {"_type": "choice", "_value": [{"x": n} for n in range(40)]}}
+    plan = Plan(False, None, None, 3, name, 5, baseline=False)
+    tuner = make(plan)
+    events: list[Event] = [SpaceChanged(space, 0.0)]
+    tuner.checkpoints = Path("/nowhere")
+    history, domains = History(), SearchSpace.from_json(space)
+    tuner.update_search_space(space)
+
+    def record(event: Event) -> None:
+        events.append(event)
+        history.add(event)
+
+    for number in range(14):
+        given = tuner.generate_parameters(number)
+        extra = {key: given.pop(key) for key in tuner.extra_keys}
+        record(Chosen(number, domains.canonical(given), False, 0.0, extra))
+        record(Started(number, 1, 0.0))
+        if number >= 2:  # the third from last ends, so that two are always running
+            ends = number - 2
+            record(Reported(ends, "final", math.sin(ends), 0.0))
+            status = Status.FAILED if ends % 5 == 4 else Status.SUCCEEDED
+            record(Ended(ends, status, "", 0.0, 0.0))
+            tell(tuner, domains, history.trials[ends])
+    again = make(plan)
+    again.checkpoints = Path("/nowhere")
+    assert relive(again, plan, events) == []
+    following = [[one.generate_parameters(n) for n in range(14, 18)] for one in (tuner, again)]
+    assert following[0] == following[1]
