@@ -29,6 +29,8 @@ from nni_tuners import TunerError
 _OF_EXPERIMENTS = {
     "trials": "trials",
     "time": "duration",
+    "trial-time": "trial_duration",
+    "target": "target_value",
     "concurrency": "concurrency",
     "minimize": "minimize",
     "maximize": "maximize",
@@ -50,6 +52,10 @@ _OF_EXPERIMENTS = {
               help="How many to run, the baseline among them; 20 without --time.")  # fmt: skip
 @click.option("--time", "duration", metavar="DURATION",
               help="Stop after this long: 90s, 30m, 1h30m.")  # fmt: skip
+@click.option("--trial-time", "trial_duration", metavar="DURATION",
+              help="End a trial that takes longer.")  # fmt: skip
+@click.option("--target", "target_value", metavar="VALUE", type=float,
+              help="Stop as soon as a trial's result is as good as this.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True,
               help="How many trials to run at the same time.")  # fmt: skip
 @click.option("--minimize", is_flag=True, help="Lower results are better.")
@@ -82,6 +88,8 @@ def main(
     arguments: tuple[str, ...],
     trials: int | None,
     duration: str | None,
+    trial_duration: str | None,
+    target_value: float | None,
     concurrency: int,
     minimize: bool,
     maximize: bool,
@@ -132,6 +140,8 @@ def main(
             tuner_arguments=named,
             tried=tuple(values for path in tried for values in read_sets(path, checked)),
             learned=tuple(result for lesson in lessons for result in lesson.results),
+            trial_seconds=seconds(trial_duration) if trial_duration is not None else None,
+            target_value=target_value,
         )
         check_limit(plan)
         made = make(plan)

@@ -12,6 +12,7 @@ from typing import Any
 
 from nni_annotate.space import Parameters
 from nni_runner.errors import RunnerError, UsageError
+from nni_runner.trial import Status, Trial
 
 DEFAULT_FOLDER = Path("~/nni-experiments")
 HISTORY = "history.sqlite"
@@ -26,7 +27,8 @@ class Plan:
 
     `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
     wrote down, whole and inside the search space: the first trials after the baseline. `learned`
-    are results of earlier experiments, as `Tuner.import_data` takes them.
+    are results of earlier experiments, as `Tuner.import_data` takes them. `trial_seconds` is how
+    long one trial may take, `target_value` a result that is good enough.
     """
 
     maximize: bool
@@ -39,6 +41,8 @@ class Plan:
     tuner_arguments: dict[str, Any] = field(default_factory=dict)
     tried: tuple[Parameters, ...] = ()
     learned: tuple[dict[str, Any], ...] = ()
+    trial_seconds: float | None = None
+    target_value: float | None = None
 
     @property
     def optimize_mode(self) -> str:
@@ -57,6 +61,14 @@ class Plan:
         values = {item.name: facts[item.name] for item in fields(cls) if item.name in facts}
         values |= {name: tuple(values[name]) for name in ("tried", "learned")}
         return cls(maximize=facts["optimize_mode"] == "maximize", **values)
+
+    def is_reached(self, trial: Trial) -> bool:
+        """Whether a trial's result is as good as the target value."""
+        if self.target_value is None or trial.value is None or trial.status is not Status.SUCCEEDED:
+            return False
+        if self.maximize:
+            return trial.value >= self.target_value
+        return trial.value <= self.target_value
 
 
 @dataclass(frozen=True)

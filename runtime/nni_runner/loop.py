@@ -219,7 +219,8 @@ class Loop:
             nni_trial.PARAMETERS_FILE: str(given_file),
             nni_trial.RESULTS_FILE: str(results),
         }
-        self.launcher.start(Job(number, self.command, self.code, output, environment))
+        limit = self.plan.trial_seconds
+        self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
 
     def _wait(self) -> None:
         """Takes in the next notice, or acts on the time limit."""
@@ -234,8 +235,8 @@ class Loop:
             case Rang():
                 for number in list(self._slots):
                     self._listen(number)
-            case Exited(number, code, problem):
-                self._finish(number, code, problem)
+            case Exited():
+                self._finish(notice)
             case Interrupted(number):
                 self._interrupt(number)
             case Asked(Stop()):  # answered by the end itself
@@ -295,17 +296,20 @@ class Loop:
             self.tell(f"trial {number} reported a second final result; the first counts")
         self._record(results)
 
-    def _finish(self, number: int, code: int | None, problem: str) -> None:
+    def _finish(self, exited: Exited) -> None:
+        number = exited.number
         self._listen(number)
         slot = self._slots.pop(number)
         if slot.results.close():
             self.tell(f"trial {number} ended in the middle of a report, which is lost")
+        if exited.left:
+            self.tell(f"trial {number} left processes behind, now ended: {exited.left}")
         if number in self.older:
             older = self.older.pop(number)
             self._record(late(older.read()))
             older.close()
         trial = self.history.trials[number]
-        status, cause = verdict(trial, code, problem, slot.canceled)
+        status, cause = verdict(trial, exited, slot.canceled)
         interrupted = slot.interrupted and status is not Status.SUCCEEDED
         self._record([_ended(trial, status, cause, slot.begun, interrupted)])
         trial = self.history.trials[number]
@@ -316,6 +320,8 @@ class Loop:
         for asked in slot.asked:
             cause = f", {trial.cause}" if trial.cause else ""
             asked.done(f"trial {number}: {trial.status.value}{cause}")
+        if self.plan.is_reached(trial) and not self._ending:
+            self._end(Outcome("done", "target reached"), Status.SYS_CANCELED, "target reached")
 
     def _rerunnable(self, own: Parameters) -> Parameters:
         """The script's own values but for those that could not be given to it: left out, they hold.

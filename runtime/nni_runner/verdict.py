@@ -5,19 +5,35 @@ from __future__ import annotations
 import json
 import signal
 
+from nni_runner.launchers.launcher import End, Exited
 from nni_runner.trial import Status, Trial
 
 
 def verdict(
-    trial: Trial, code: int | None, problem: str, canceled: tuple[Status, str] | None
+    trial: Trial, exited: Exited, canceled: tuple[Status, str] | None
 ) -> tuple[Status, str]:
     """The status that a trial's end gives it, and the cause in words."""
     if canceled is not None:
         if trial.value is None:
             return canceled
         return Status.SUCCEEDED, f"{canceled[1]}, after its final result"
-    if code is None:
-        return Status.FAILED, problem
+    match exited.end:
+        case End.TIME_LIMIT if trial.value is not None:
+            return Status.SUCCEEDED, "time limit, after its final result"
+        case End.TIME_LIMIT:
+            return Status.FAILED, "time limit"
+        case End.MEMORY:
+            return Status.FAILED, "killed by signal SIGKILL (out of memory?)"
+        case End.LOST:
+            return Status.FAILED, "lost: the process that watched it was killed"
+        case End.NOT_STARTED:
+            return Status.FAILED, f"can't be started: {exited.problem}"
+        case End.ITSELF:
+            return _of_code(trial, exited.code)
+
+
+def _of_code(trial: Trial, code: int | None) -> tuple[Status, str]:
+    assert code is not None, "a process that ends by itself has an exit code"
     if code < 0:
         return Status.FAILED, f"killed by signal {_signal_name(-code)}"
     if code > 0:

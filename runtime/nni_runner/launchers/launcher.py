@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from nni_runner.requests import Asked
 class Job:
     """One trial to run: its command, the folder to run it in, and one for what it prints.
 
-    `environment` is what its process finds beside what this one has.
+    `environment` is what its process finds beside what this one has; `seconds` its time limit.
     """
 
     number: int
@@ -22,6 +23,7 @@ class Job:
     folder: Path
     output: Path
     environment: dict[str, str] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,29 @@ class Rang:
     """Some trial has reported something: look at the results."""
 
 
+class End(str, Enum):
+    """What brought a trial's process to its end."""
+
+    ITSELF = "itself"  # or a signal: the launcher's where it was asked to, else one from outside
+    TIME_LIMIT = "time limit"
+    MEMORY = "memory"  # a SIGKILL from outside, and Linux has ended something for want of memory
+    LOST = "lost"  # what watched it was killed
+    NOT_STARTED = "not started"
+
+
 @dataclass(frozen=True)
 class Exited:
-    """A trial's process is over: its exit code (negative: the signal that ended it).
+    """A trial's processes are all over: the exit code (negative: the signal that ended it).
 
-    None where it could not be started at all; `problem` then says why.
+    None where it is not known, or there was none; `problem` says why it could not be started.
+    `left` are the processes that it left behind and that had to be ended.
     """
 
     number: int
-    code: int | None
+    code: int | None = None
+    end: End = End.ITSELF
     problem: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""The runner's end of a supervisor: orders to it, the ends of trials from it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from nni_runner.launchers.launcher import End, Exited, Job, Notices
+
+_CLOSING_S = 3.0  # what the supervisor may take for that
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from nni_runner.supervisor.server import main; main()"
+)
+
+
+class Supervisor:
+    """A process of nni_runner.supervisor. All its trials end with it, or with this process."""
+
+    def __init__(self, notices: Notices, environment: dict[str, str]) -> None:
+        """Starts it, with the environment that all its trials find. Raises OSError."""
+        self._notices = notices
+        self._running: set[int] = set()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parents[2])],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can start trials."""
+        return self._process.poll() is None
+
+    def start(self, job: Job) -> None:
+        """Starts a trial."""
+        self._running.add(job.number)
+        self._order(
+            "start",
+            job.number,
+            command=[_text(word) for word in job.command],
+            folder=_text(job.folder),
+            output=_text(job.output),
+            environment={_text(name): _text(value) for name, value in job.environment.items()},
+            seconds=job.seconds,
+        )
+
+    def terminate(self, number: int) -> None:
+        """Asks a trial and all its processes to end, and ends them after a grace period."""
+        self._order("terminate", number)
+
+    def kill(self, number: int) -> None:
+        """Ends a trial and all its processes at once."""
+        self._order("kill", number)
+
+    def close(self) -> None:
+        """Ends whatever still runs, and the supervisor."""
+        for number in list(self._running):
+            self.kill(number)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._reader.join(_CLOSING_S)
+        if self._reader.is_alive():
+            self._process.kill()  # it is stopped, say; the trials see it go and end all the same
+            self._reader.join(_CLOSING_S)
+        self._process.wait()
+
+    def _order(self, order: str, number: int, **what: Any) -> None:
+        line = json.dumps({"order": order, "number": number, **what}).encode() + b"\n"
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # its trials are reported as lost
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
+    def _read(self) -> None:
+        """Turns reports into notices until the supervisor and all its trials are gone."""
+        assert self._process.stdout is not None
+        with self._process.stdout as reports:
+            for line in reports:
+                report: dict[str, Any] = json.loads(line)
+                self._running.discard(report["number"])
+                self._notices.put(Exited(**{**report, "end": End(report["end"])}))
+        for number in list(self._running):
+            self._notices.put(Exited(number, None, End.LOST))
+        self._running.clear()
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    """What stands for the bytes of a name in JSON; see nni_runner.supervisor.watcher."""
+    return os.fsencode(path).decode("latin-1")

@@ -1,0 +1,142 @@
+"""Takes orders on its standard input, a JSON object a line, and reports the ends of trials.
+
+The orders are those of `nni_runner.launchers.supervised`. Each trial is watched by a fork of this
+process. A watcher that is killed is reported as lost, and what it watched is ended. When the input
+ends, because the runner closed it or was killed, all trials are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import time
+
+from nni_runner.supervisor import tree
+from nni_runner.supervisor.watcher import KILL, TERMINATE, Watcher
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
+_ORDERS = {"terminate": TERMINATE, "kill": KILL}
+_INPUT, _OUTPUT = 0, 1
+
+
+class Server:
+    """The watchers by pid: the number of the trial, and where its orders go."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[int, tuple[int, int]] = {}
+        self._is_open = True
+        self._rest = b""
+
+    def run(self) -> None:
+        """Runs until the input has ended and every trial with it."""
+        tree.adopt_orphans()
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        poll.register(_INPUT, select.POLLIN)
+        gc.disable()  # it would only have the forks copy what it looks at
+        while self._is_open or self._watchers:
+            for fd, _ in poll.poll():
+                if fd == wake:
+                    os.read(wake, 4096)
+                    self._reap()
+                elif not self._read():
+                    poll.unregister(_INPUT)
+                    self._close()
+
+    def _read(self) -> bool:
+        """Carries out the orders that have come; whether more may."""
+        data = os.read(_INPUT, 65536)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if order["order"] == "start":
+                self._start(order)
+            else:
+                self._pass_on(order["number"], _ORDERS[order["order"]])
+        return bool(data)
+
+    def _start(self, order: dict[str, Any]) -> None:
+        try:
+            orders, channel = os.pipe()
+            try:
+                pid = os.fork()
+            except OSError:
+                os.close(orders)
+                os.close(channel)
+                raise
+        except OSError as error:
+            problem = f"{order['command'][0]}: {error.strerror}"
+            _tell({"number": order["number"], "end": "not started", "problem": problem})
+            return
+        if pid == 0:
+            try:
+                for fd in (_INPUT, channel, *(fd for _, fd in self._watchers.values())):
+                    os.close(fd)
+                _tell(Watcher(order, orders).run())
+                os._exit(0)
+            finally:
+                os._exit(1)
+        os.close(orders)
+        self._watchers[pid] = (order["number"], channel)
+
+    def _pass_on(self, number: int, order: bytes) -> None:
+        for known, channel in self._watchers.values():
+            if known == number:
+                with contextlib.suppress(BrokenPipeError):  # it is over
+                    os.write(channel, order)
+
+    def _close(self) -> None:
+        self._is_open = False
+        for number, _ in list(self._watchers.values()):
+            self._pass_on(number, TERMINATE)
+
+    def _reap(self) -> None:
+        lost = []
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                pid, status = ended
+                if pid in self._watchers:
+                    number, channel = self._watchers.pop(pid)
+                    os.close(channel)
+                    lost += [number] if status else []
+        except ChildProcessError:
+            pass
+        if lost:
+            self._end_strays()
+        for number in lost:
+            _tell({"number": number, "end": "lost"})
+
+    def _end_strays(self) -> None:
+        """Ends what a watcher left behind, which is this process's now."""
+        end = time.monotonic() + 1.0
+        while strays := tree.descendants(frozenset(self._watchers)):
+            for pid in strays:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, os.WNOHANG)
+                except OSError:
+                    pass  # over already, or no child of this process
+            if time.monotonic() > end:
+                return
+            time.sleep(0.01)
+
+
+def _tell(report: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # nobody is there to be told
+        os.write(_OUTPUT, json.dumps(report).encode() + b"\n")  # short: whole, whoever else writes
+
+
+def main() -> None:
+    """Runs the server."""
+    Server().run()

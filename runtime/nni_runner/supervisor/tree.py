@@ -1,0 +1,74 @@
+"""The processes below this one, wherever they tried to get to."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
+
+
+def _find_prctl() -> Any:
+    """Linux's prctl, None elsewhere."""
+    if sys.platform != "linux" or not os.path.exists("/proc/self/stat"):  # noqa: PTH110 - pathlib is slow to import
+        return None
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).prctl
+    except (ImportError, OSError, AttributeError):
+        return None
+
+
+_prctl = _find_prctl()
+
+
+def adopt_orphans() -> None:
+    """Makes this process the parent of every orphan below it: a daemon stays in the tree.
+
+    Where the system can't, a trial's tree is its process group.
+    """
+    if _prctl is not None:
+        _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def signal_tree(group: int, number: int) -> int:
+    """Sends a signal to everything below this process, or to the group; how many it reached."""
+    if _prctl is None:
+        return int(_sent(os.killpg, group, number))
+    return sum([_sent(os.kill, pid, number) for pid in descendants()])
+
+
+def is_empty(group: int) -> bool:
+    """Whether nothing runs below this process, which has reaped all that ended; or in the group."""
+    return _prctl is not None or not _sent(os.killpg, group, 0)
+
+
+def descendants(besides: frozenset[int] = frozenset()) -> list[int]:
+    """Everything below this process, parents first; `besides` and what is below those left out."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError):
+                continue  # over already
+            children.setdefault(parent, []).append(int(name))
+    found = [os.getpid()]
+    for pid in found:
+        found += [child for child in children.get(pid, []) if child not in besides]
+    return found[1:]
+
+
+def _sent(kill: Callable[[int, int], None], target: int, number: int) -> bool:
+    try:
+        kill(target, number)
+    except (ProcessLookupError, PermissionError):  # over already, or another user's now
+        return False
+    return True

@@ -1,0 +1,188 @@
+"""One trial, from its start until its last process is gone."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+
+from nni_runner.supervisor import tree
+from nni_runner.supervisor.capped import CappedFile
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
+GRACE_S = 1.5  # from SIGTERM to SIGKILL
+_GOING_S = 0.1  # in which what a trial leaves behind may end by itself, as multiprocessing's does
+_AGAIN_S = 0.02
+_NEVER = float("inf")
+_CHUNK = 65536
+
+KILL, TERMINATE = b"K", b"T"
+
+
+class Watcher:
+    """Runs the trial of a start order; `orders` is where more come from.
+
+    Their end is that of the process which forked this one, or of the runner: no trial outlives it.
+    """
+
+    def __init__(self, order: dict[str, Any], orders: int) -> None:
+        self._number = order["number"]
+        self._command = [_bytes(word) for word in order["command"]]
+        self._folder, self._output = _bytes(order["folder"]), _bytes(order["output"])
+        own = {_bytes(name): _bytes(value) for name, value in order["environment"].items()}
+        self._environment = {**os.environb, **own}
+        self._seconds = order["seconds"]
+        self._orders = orders
+        self._poll = select.poll()
+        self._files: dict[int, CappedFile] = {}
+        self._pid = 0
+        self._code: int | None = None
+        self._is_empty = False
+        self._stop_at = self._kill_at = _NEVER
+        self._end = "itself"
+        self._left = 0
+
+    def run(self) -> dict[str, Any]:
+        """Runs it to its end; the report of it."""
+        ooms = _out_of_memory_kills()
+        try:
+            self._start()
+        except (OSError, ValueError) as error:
+            what = os.fsdecode(getattr(error, "filename", None) or self._command[0])
+            problem = f"{what}: {getattr(error, 'strerror', None) or error}"
+            return self._report(end="not started", problem=problem[:500])
+        while self._code is None or not self._is_empty:
+            self._wait()
+        for pipe in list(self._files):
+            self._drain(pipe)
+        if self._end == "itself" and self._code == -signal.SIGKILL and self._kill_at == _NEVER:
+            self._end = "memory" if _out_of_memory_kills() > ooms else "itself"
+        return self._report(code=self._code, end=self._end, left=self._left)
+
+    def _report(self, **what: Any) -> dict[str, Any]:
+        return {"number": self._number, **what}
+
+    def _start(self) -> None:
+        tree.adopt_orphans()
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._wake = wake
+        ends = []
+        for name in (b"stdout", b"stderr"):
+            file = CappedFile(os.path.join(self._output, name))  # noqa: PTH118
+            pipe, end = os.pipe()
+            os.set_blocking(pipe, False)
+            self._files[pipe] = file
+            ends.append(end)
+        for fd in (wake, self._orders, *self._files):
+            self._poll.register(fd, select.POLLIN)
+        self._process = subprocess.Popen(  # kept: one that goes would reap the trial
+            self._command,
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=ends[0],
+            stderr=ends[1],
+            start_new_session=True,
+        )
+        self._pid = self._process.pid
+        for end in ends:
+            os.close(end)
+        if self._seconds is not None:
+            self._stop_at = time.monotonic() + self._seconds
+
+    def _wait(self) -> None:
+        """Waits for what comes next, and does it."""
+        left = min(self._stop_at, self._kill_at) - time.monotonic()
+        if self._code is not None:  # nobody tells of processes that aren't children
+            left = min(left, _AGAIN_S)
+        for fd, _ in self._poll.poll(None if left == _NEVER else max(left, 0.0) * 1000):
+            if fd == self._wake:
+                os.read(fd, _CHUNK)
+                self._reap()
+            elif fd == self._orders:
+                self._obey(os.read(fd, 1))
+            else:
+                self._pump(fd)
+        now = time.monotonic()
+        if now >= self._stop_at:
+            if self._code is None:
+                self._end = "time limit"
+                self._terminate()
+            else:
+                self._left = self._terminate()
+        if now >= self._kill_at:
+            reached = tree.signal_tree(self._pid, signal.SIGKILL)
+            self._kill_at = now + _AGAIN_S
+            self._is_empty = self._is_empty or not reached
+        if self._code is not None and not self._is_empty:
+            self._reap()
+
+    def _obey(self, order: bytes) -> None:
+        if order == KILL:
+            self._stop_at, self._kill_at = _NEVER, 0.0
+            return
+        if not order:
+            self._poll.unregister(self._orders)
+            self._end = "lost"
+        self._terminate()
+
+    def _terminate(self) -> int:
+        """Asks everything to end, and will end it; how many processes that is."""
+        self._stop_at = _NEVER
+        if self._kill_at != _NEVER:
+            return 0
+        self._kill_at = time.monotonic() + GRACE_S
+        return tree.signal_tree(self._pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        was_running = self._code is None
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                if ended[0] == self._pid:
+                    self._code = os.waitstatus_to_exitcode(ended[1])
+        except ChildProcessError:
+            self._is_empty = tree.is_empty(self._pid)
+        if was_running and self._code is not None and self._kill_at == _NEVER:
+            self._stop_at = time.monotonic() + _GOING_S
+
+    def _pump(self, pipe: int) -> bool:
+        """Takes in some of what the trial printed; whether there may be more."""
+        try:
+            data = os.read(pipe, _CHUNK)
+        except BlockingIOError:
+            return False
+        if data:
+            self._files[pipe].write(data)
+            return True
+        self._poll.unregister(pipe)
+        os.close(pipe)
+        self._files.pop(pipe).close()
+        return False
+
+    def _drain(self, pipe: int) -> None:
+        """Takes in what a pipe still holds, which is 1 MB at most."""
+        for _ in range(2**20 // _CHUNK + 1):
+            if not self._pump(pipe):
+                return
+
+
+def _bytes(text: str) -> bytes:
+    """What stands for the bytes of a name: whatever encoding each side is in, they arrive whole."""
+    return text.encode("latin-1")
+
+
+def _out_of_memory_kills() -> int:
+    """How often Linux has ended a process for want of memory; 0 where nobody counts."""
+    try:
+        with open("/proc/vmstat", "rb") as file:  # noqa: PTH123 - pathlib is slow to import
+            return int(file.read().partition(b"\noom_kill ")[2].split()[0])
+    except (OSError, IndexError):
+        return 0
