@@ -54,6 +54,9 @@ class Outcome:
     signal: int | None = None
 
 
+_REACHED = Outcome("done", "target reached")
+
+
 @dataclass
 class _Slot:
     """A running trial, seen from the loop.
@@ -108,6 +111,8 @@ class Loop:
         if self.plan.seconds is not None:
             self._deadline = self._begun + self.plan.seconds - self.used
         self._queue.extend(n for n, trial in self.history.trials.items() if not trial.is_over)
+        if any(map(self.plan.is_reached, self.history.trials.values())):
+            self._ending = _REACHED
         self._failed_before = len(self.history.with_status(Status.FAILED))
         try:
             while True:
@@ -321,7 +326,7 @@ class Loop:
             cause = f", {trial.cause}" if trial.cause else ""
             asked.done(f"trial {number}: {trial.status.value}{cause}")
         if self.plan.is_reached(trial) and not self._ending:
-            self._end(Outcome("done", "target reached"), Status.SYS_CANCELED, "target reached")
+            self._end(_REACHED, Status.SYS_CANCELED, _REACHED.reason)
 
     def _rerunnable(self, own: Parameters) -> Parameters:
         """The script's own values but for those that could not be given to it: left out, they hold.

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from nni_annotate.space import SearchSpace
 from nni_runner.experiment import Place
+from nni_runner.launchers.launcher import Exited
 from nni_runner.results import Result, ResultsFile
 from nni_runner.store import Store
 from nni_runner.trial import Ended, Event, History, Reported, Started, Status, Trial
@@ -81,7 +82,7 @@ def leave_out(history: History, space: SearchSpace) -> list[Event]:
 
 def _end(trial: Trial) -> Ended:
     """By the rule for trials that are cut off; how long it ran, nobody saw."""
-    status, cause = verdict(trial, None, "", DIED)
+    status, cause = verdict(trial, Exited(trial.number), DIED)
     interrupted = status is not Status.SUCCEEDED
     return Ended(trial.number, status, cause, 0.0, time.time(), trial.attempt, interrupted)
 

@@ -238,6 +238,46 @@ def test_the_time_limit_ends_trials_that_hang(lab: Lab) -> None:
         assert ("time limit" in trial["cause"]) == hung
 
 
+def test_the_time_limit_of_each_trial(lab: Lab) -> None:
+    """It fails, unless it has reported its final result; the others go on."""
+    lab.write(
+        "train.py",
+        '"""@nni.variable(nni.choice("ok", "hang", "late"), name=x)"""\nx = "ok"\nimport time\n'
+        'if x == "hang": time.sleep(99)\n"""@nni.report_final_result(1)"""\n'
+        'if x == "late": time.sleep(99)\n',
+    )
+    report = lab.json("--maximize", "--tuner", "GridSearch", "--trial-time", "2s")
+    assert {
+        trial["parameters"]["train/x/choice"]: (trial["status"], trial["cause"])
+        for trial in report["trials"]
+    } == {
+        "ok": ("SUCCEEDED", ""),
+        "hang": ("FAILED", "time limit"),
+        "late": ("SUCCEEDED", "time limit, after its final result"),
+    }
+    assert lab.facts()["trial_seconds"] == 2
+
+
+@pytest.mark.parametrize(("words", "value"), [("--maximize", 2), ("--minimize", 1)])
+def test_the_target_value(lab: Lab, words: str, value: int) -> None:
+    """The experiment is done, and what still runs is ended."""
+    lab.write(
+        "train.py",
+        f'"""@nni.variable(nni.choice({value}, 0), name=x)"""\nx = {3 - value}\nimport os, time\n'
+        'if os.environ["NNI_TRIAL_SEQ_ID"] == "2": time.sleep(99)\n'
+        'time.sleep(0.5 * int(os.environ["NNI_TRIAL_SEQ_ID"]))\n'
+        '"""@nni.report_final_result(x)"""\n',
+    )
+    (lab.source.parent / "good.json").write_text(f'{{"x": {value}}}')
+    good = ("--try", str(lab.source.parent / "good.json"))
+    report = lab.json(words, "--target", str(value), "--concurrency", "3", *good)
+    assert report["experiment"]["status"] == "done"
+    assert report["experiment"]["reason"] == "target reached"
+    assert report["trials"][2]["cause"] == "target reached"
+    assert report["best"]["value"] == value
+    assert lab.facts()["target_value"] == value
+
+
 HANG = (
     '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport os, time\n'
     'open(os.environ["NNI_OUTPUT_DIR"] + "/pid", "w").write(str(os.getpid()))\n'

@@ -27,6 +27,8 @@ class Supervisor:
         """Starts it, with the environment that all its trials find. Raises OSError."""
         self._notices = notices
         self._running: set[int] = set()
+        self._is_gone = False
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parents[2])],
             env=environment,
@@ -45,7 +47,11 @@ class Supervisor:
 
     def start(self, job: Job) -> None:
         """Starts a trial."""
-        self._running.add(job.number)
+        with self._lock:
+            if self._is_gone:
+                self._notices.put(Exited(job.number, None, End.LOST))
+                return
+            self._running.add(job.number)
         self._order(
             "start",
             job.number,
@@ -92,9 +98,10 @@ class Supervisor:
                 report: dict[str, Any] = json.loads(line)
                 self._running.discard(report["number"])
                 self._notices.put(Exited(**{**report, "end": End(report["end"])}))
-        for number in list(self._running):
+        with self._lock:
+            self._is_gone = True
+        for number in self._running:
             self._notices.put(Exited(number, None, End.LOST))
-        self._running.clear()
 
 
 def _text(path: str | os.PathLike[str]) -> str:
