@@ -122,7 +122,8 @@ def test_says_which_arguments_a_tuner_takes(name: str, argument: str, message: s
 
 
 def test_the_documentation_has_every_tuner_with_its_arguments() -> None:
-    text = (ROOT / "docs" / "tuners.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "tuners.md").read_text(encoding="utf-8")
+    text = page[: page.index("\n## ")]  # there are other tables
     documented = {
         name: re.findall(r"(\w+)=([^`]+)", arguments)
         for name, arguments in re.findall(r"^\| `(.*?)` \| .* \|(.*)\|$", text, re.MULTILINE)
