@@ -30,7 +30,7 @@ _OF_EXPERIMENTS = {
     "trials": "trials",
     "time": "duration",
     "trial-time": "trial_duration",
-    "target": "target_value",
+    "goal": "goal",
     "concurrency": "concurrency",
     "minimize": "minimize",
     "maximize": "maximize",
@@ -54,7 +54,7 @@ _OF_EXPERIMENTS = {
               help="Stop after this long: 90s, 30m, 1h30m.")  # fmt: skip
 @click.option("--trial-time", "trial_duration", metavar="DURATION",
               help="End a trial that takes longer.")  # fmt: skip
-@click.option("--target", "target_value", metavar="VALUE", type=float,
+@click.option("--goal", metavar="VALUE", type=float,
               help="Stop as soon as a trial's result is as good as this.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True,
               help="How many trials to run at the same time.")  # fmt: skip
@@ -89,7 +89,7 @@ def main(
     trials: int | None,
     duration: str | None,
     trial_duration: str | None,
-    target_value: float | None,
+    goal: float | None,
     concurrency: int,
     minimize: bool,
     maximize: bool,
@@ -141,7 +141,7 @@ def main(
             tried=tuple(values for path in tried for values in read_sets(path, checked)),
             learned=tuple(result for lesson in lessons for result in lesson.results),
             trial_seconds=seconds(trial_duration) if trial_duration is not None else None,
-            target_value=target_value,
+            goal=goal,
         )
         check_limit(plan)
         made = make(plan)

@@ -28,7 +28,7 @@ class Plan:
     `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
     wrote down, whole and inside the search space: the first trials after the baseline. `learned`
     are results of earlier experiments, as `Tuner.import_data` takes them. `trial_seconds` is how
-    long one trial may take, `target_value` a result that is good enough.
+    long one trial may take, `goal` a result that is good enough.
     """
 
     maximize: bool
@@ -42,7 +42,7 @@ class Plan:
     tried: tuple[Parameters, ...] = ()
     learned: tuple[dict[str, Any], ...] = ()
     trial_seconds: float | None = None
-    target_value: float | None = None
+    goal: float | None = None
 
     @property
     def optimize_mode(self) -> str:
@@ -64,11 +64,11 @@ class Plan:
 
     def is_reached(self, trial: Trial) -> bool:
         """Whether a trial's result is as good as the target value."""
-        if self.target_value is None or trial.value is None or trial.status is not Status.SUCCEEDED:
+        if self.goal is None or trial.value is None or trial.status is not Status.SUCCEEDED:
             return False
         if self.maximize:
-            return trial.value >= self.target_value
-        return trial.value <= self.target_value
+            return trial.value >= self.goal
+        return trial.value <= self.goal
 
 
 @dataclass(frozen=True)

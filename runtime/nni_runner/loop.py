@@ -54,7 +54,7 @@ class Outcome:
     signal: int | None = None
 
 
-_REACHED = Outcome("done", "target reached")
+_REACHED = Outcome("done", "goal reached")
 
 
 @dataclass

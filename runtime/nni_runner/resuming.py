@@ -15,9 +15,9 @@ from nni_runner.threads import import_numpy_with_one_thread
 @click.command()
 @click.argument("name", metavar="ID")
 @in_folder
-@click.option("--max-trials", "trials", type=click.IntRange(min=1),
+@click.option("--trials", "trials", type=click.IntRange(min=1),
               help="How many to run in all, those before counted.")  # fmt: skip
-@click.option("--max-duration", "duration", metavar="DURATION",
+@click.option("--time", "duration", metavar="DURATION",
               help="Stop after this long in all, that before counted: 30m, 1h30m.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1),
               help="How many trials to run at the same time.")  # fmt: skip

@@ -53,7 +53,7 @@ class Changes:
         """The plan with them, where so many trials are chosen already. Raises UsageError."""
         if self.trials is not None and self.trials < chosen:
             raise UsageError(
-                f"--max-trials {self.trials}: expected {chosen} at least: so many there are already"
+                f"--trials {self.trials}: expected {chosen} at least: so many there are already"
             )
         changed: dict[str, Any] = {
             "trials": self.trials, "seconds": self.seconds, "concurrency": self.concurrency

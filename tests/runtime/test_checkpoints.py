@@ -68,7 +68,7 @@ def test_a_population_goes_on_elsewhere(lab: Lab, tmp_path: Path) -> None:
     lab.json(*words, "--trials", "8")
     first, copy = lab.experiment(), tmp_path / "copy"
     shutil.copytree(first, copy)
-    runs = [run("nnictl", "resume", at, "--max-trials", "12", "--json") for at in (copy, first)]
+    runs = [run("nnictl", "resume", at, "--trials", "12", "--json") for at in (copy, first)]
     assert "suggests something else" not in runs[0].stderr
     moved, stayed = (json.loads(done.stdout)["trials"] for done in runs)
     assert [trial["value"] for trial in moved] == [trial["value"] for trial in stayed]

@@ -259,7 +259,7 @@ def test_the_time_limit_of_each_trial(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("words", "value"), [("--maximize", 2), ("--minimize", 1)])
-def test_the_target_value(lab: Lab, words: str, value: int) -> None:
+def test_the_goal(lab: Lab, words: str, value: int) -> None:
     """The experiment is done, and what still runs is ended."""
     lab.write(
         "train.py",
@@ -270,12 +270,12 @@ def test_the_target_value(lab: Lab, words: str, value: int) -> None:
     )
     (lab.source.parent / "good.json").write_text(f'{{"x": {value}}}')
     good = ("--try", str(lab.source.parent / "good.json"))
-    report = lab.json(words, "--target", str(value), "--concurrency", "3", *good)
+    report = lab.json(words, "--goal", str(value), "--concurrency", "3", *good)
     assert report["experiment"]["status"] == "done"
-    assert report["experiment"]["reason"] == "target reached"
-    assert report["trials"][2]["cause"] == "target reached"
+    assert report["experiment"]["reason"] == "goal reached"
+    assert report["trials"][2]["cause"] == "goal reached"
     assert report["best"]["value"] == value
-    assert lab.facts()["target_value"] == value
+    assert lab.facts()["goal"] == value
 
 
 HANG = (

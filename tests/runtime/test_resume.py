@@ -113,7 +113,7 @@ def test_an_old_history_goes_on(old: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere" / "copy"
     shutil.copytree(old, copy)
     shutil.rmtree(old)
-    done = run("nnictl", "resume", copy, "--max-trials", "7", "--json")
+    done = run("nnictl", "resume", copy, "--trials", "7", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["trials"][:5] == [
@@ -121,9 +121,9 @@ def test_an_old_history_goes_on(old: Path, tmp_path: Path) -> None:
     ]
     assert report["experiment"]["id"] == "evyzmmm9"
     check_invariants(copy)
-    fewer = run("nnictl", "resume", copy, "--max-trials", "6")
+    fewer = run("nnictl", "resume", copy, "--trials", "6")
     assert fewer.returncode == 2
-    assert "--max-trials 6: expected 7 at least: so many there are already" in fewer.stderr
+    assert "--trials 6: expected 7 at least: so many there are already" in fewer.stderr
 
 
 def test_a_second_runner_is_refused(old: Path) -> None:
@@ -163,7 +163,7 @@ def test_changed_code_and_a_changed_space(tmp_path: Path) -> None:
     folder = lab.experiment()
     lab.write("train.py", TRAIN.replace('print("x is"', 'print("x was"'))
     before = lab.facts()["code_hash"]
-    done = run("nnictl", "resume", folder, "--max-trials", "5")
+    done = run("nnictl", "resume", folder, "--trials", "5")
     assert done.returncode == 0, done.stderr
     now = lab.facts()["code_hash"]
     assert f"the code has changed, from {before} to {now}" in done.stderr
@@ -171,11 +171,11 @@ def test_changed_code_and_a_changed_space(tmp_path: Path) -> None:
     assert "x was" in (folder / "trials" / "4" / "stdout").read_text()
 
     lab.write("train.py", TRAIN.replace("uniform(-1, 1)", "uniform(0, 1)"))
-    refused = run("nnictl", "resume", folder, "--max-trials", "6")
+    refused = run("nnictl", "resume", folder, "--trials", "6")
     assert refused.returncode == 2
     assert "the search space has changed (train/x/uniform is another)" in refused.stderr
     for limit in ("9", "10"):  # the second time the tuner relives the change too
-        done = run("nnictl", "resume", folder, "--max-trials", limit, "--accept-new-space")
+        done = run("nnictl", "resume", folder, "--trials", limit, "--accept-new-space")
         assert done.returncode == 0, done.stderr
         assert "suggests something else" not in done.stderr
     check_invariants(folder)
