@@ -135,7 +135,7 @@ def test_a_second_runner_is_refused(old: Path) -> None:
     assert not (old / "history.version1.sqlite").exists()
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["reused", "dead"])
 def test_a_stale_lock_without_file_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
 ) -> None:
