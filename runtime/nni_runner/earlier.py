@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
-from nni_runner.errors import RunnerError, UsageError
+from nni_runner.errors import RunnerError
 from nni_runner.experiment import HISTORY
 from nni_runner.store import Store
 from nni_runner.trial import Trial, ranking
@@ -29,20 +29,9 @@ class Earlier:
     trials: tuple[Trial, ...]
 
 
-def find_earlier(name: str, experiments: Path) -> Path:
-    """The folder of the experiment of that id, or the folder of that name. Raises UsageError."""
-    for folder in (experiments / name, Path(name).expanduser()):
-        if (folder / HISTORY).is_file():
-            return folder.resolve()
-    raise UsageError(
-        f"--learn-from {name}: no experiment of that id in {experiments}, and no folder that has "
-        f"a {HISTORY}"
-    )
-
-
 def read_earlier(folder: Path) -> Earlier:
     """What is known of the experiment in that folder. Raises RunnerError."""
-    store = Store(folder / HISTORY)
+    store = Store(folder / HISTORY, read_only=True)
     try:
         facts, history = store.description(), store.history()
         mode, defaults = facts["optimize_mode"], facts["defaults"]

@@ -112,7 +112,9 @@ def find(name: str, experiments: Path) -> Place:
         return Place(folder.resolve().name, folder.resolve())
     near = difflib.get_close_matches(name, known)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UsageError(f"{name}: no such experiment in {experiments}{hint}")
+    raise UsageError(
+        f"{name}: no such experiment in {experiments}, and no folder that has a {HISTORY}{hint}"
+    )
 
 
 def find_or_only(name: str | None, experiments: Path) -> Place:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nni_annotate.cli import count
-from nni_runner.earlier import find_earlier, read_earlier
+from nni_runner.earlier import read_earlier
 from nni_runner.errors import UsageError
+from nni_runner.existing import find
 from nni_runner.experiment import Plan
 from nni_runner.learning import Lesson, learn
 from nni_runner.target import Target
@@ -53,7 +54,7 @@ def learn_from(
     """
     mode = "maximize" if maximize else "minimize"
     lessons = []
-    for folder, name in {find_earlier(name, experiments): name for name in names}.items():
+    for folder, name in {_found(name, experiments): name for name in names}.items():
         earlier = read_earlier(folder)
         if earlier.optimize_mode != mode:
             raise UsageError(
@@ -62,3 +63,10 @@ def learn_from(
             )
         lessons.append(learn(earlier, target.space, target.defaults or {}))
     return lessons
+
+
+def _found(name: str, experiments: Path) -> Path:
+    try:
+        return find(name, experiments).folder.resolve()
+    except UsageError as error:
+        raise UsageError(f"--learn-from {error}") from None

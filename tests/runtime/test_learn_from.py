@@ -122,7 +122,7 @@ def test_a_changed_space(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [
-        ("nothing", 2, "--learn-from nothing: no experiment of that id in "),
+        ("nothing", 2, "--learn-from nothing: no such experiment in "),
         ("{source}", 2, "and no folder that has a history.sqlite"),
         ("{id}", 2, "that experiment was to minimize, this one is to maximize"),
         ("{empty}", 1, "history.sqlite: is no experiment's history: 'optimize_mode'"),
