@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import queue
 import signal
@@ -15,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import nni_trial
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place, Plan
 from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
+from nni_runner.preparing import prepare, rerunnable, write_parameters
 from nni_runner.recovery import judged, late
 from nni_runner.reliving import tell
 from nni_runner.requests import Asked, Kill, Stop, Update
@@ -198,32 +197,10 @@ class Loop:
 
     def _start(self, trial: Trial) -> None:
         number, attempt = trial.number, trial.attempt + 1
-        output, results = self.place.output(number), self.place.results(number, attempt)
-        given_file = self.place.folder / "results" / f"{number}.parameters.json"
-        try:
-            output.mkdir(exist_ok=True)
-            # The baseline gets no values: the code's own hold, also those nobody could read off.
-            given = {} if trial.is_baseline else trial.parameters | trial.extra
-            given_file.write_text(json.dumps(given), encoding="utf-8")
-            self._write_parameters(number, trial.parameters)
-            if trial.checkpoint:
-                Path(trial.checkpoint).mkdir(parents=True, exist_ok=True)
-            file = ResultsFile(number, results, attempt)
-        except OSError as error:
-            raise _cannot_write(error, output) from None
+        file, environment = prepare(self.place, self.code, trial, attempt)
         self._slots[number] = _Slot(file, time.monotonic())
         self._record([Started(number, attempt, time.time())])
-        environment = {
-            "NNI_PLATFORM": "local",
-            "NNI_EXP_ID": self.place.id,
-            "NNI_TRIAL_JOB_ID": f"{self.place.id}-{number}",
-            "NNI_TRIAL_SEQ_ID": str(number),
-            "NNI_OUTPUT_DIR": str(output),
-            "NNI_SYS_DIR": str(output),
-            "NNI_CODE_DIR": str(self.code),
-            nni_trial.PARAMETERS_FILE: str(given_file),
-            nni_trial.RESULTS_FILE: str(results),
-        }
+        output = self.place.output(number)
         limit = self.plan.trial_seconds
         self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
 
@@ -242,8 +219,8 @@ class Loop:
                     self._listen(number)
             case Exited():
                 self._finish(notice)
-            case Interrupted(number):
-                self._interrupt(number)
+            case Interrupted(received):
+                self._interrupt(received)
             case Asked(Stop()):  # answered by the end itself
                 if self._ending is None:
                     self._interrupt(signal.SIGINT)
@@ -256,7 +233,9 @@ class Loop:
         """Ends a trial that somebody wants to end; it answers when it has."""
         if number not in self._slots:
             trial = self.history.trials.get(number)
-            state = "has not started" if trial is None else f"has ended: {trial.status.value}"
+            state = "has not started"
+            if trial is not None and trial.is_over:  # one that was cut off waits to run again
+                state = f"has ended: {trial.status.value}"
             asked.refuse(f"trial {number} {state}")
             return
         slot = self._slots[number]
@@ -278,12 +257,12 @@ class Loop:
         self.show(self.history, self.plan)
         asked.done(update.in_words())
 
-    def _interrupt(self, signal: int) -> None:
+    def _interrupt(self, received: int) -> None:
         if self._ending and self._ending.signal is not None:
             for number in self._slots:
                 self.launcher.kill(number)
             return
-        outcome = Outcome("interrupted", "interrupted", signal)
+        outcome = Outcome("interrupted", "interrupted", received)
         self._end(outcome, Status.USER_CANCELED, "interrupted")
         self.tell("ending the running trials; everything so far is kept (again: at once)")
 
@@ -320,29 +299,14 @@ class Loop:
         trial = self.history.trials[number]
         if trial.is_baseline:
             with contextlib.suppress(OSError):
-                self._write_parameters(number, self._rerunnable(trial.parameters))
+                own = rerunnable(trial.parameters, self.defaults, self.space)
+                write_parameters(self.place, number, own)
         tell(self.tuner, self.space, trial)
         for asked in slot.asked:
             cause = f", {trial.cause}" if trial.cause else ""
             asked.done(f"trial {number}: {trial.status.value}{cause}")
         if self.plan.is_reached(trial) and not self._ending:
             self._end(_REACHED, Status.SYS_CANCELED, _REACHED.reason)
-
-    def _rerunnable(self, own: Parameters) -> Parameters:
-        """The script's own values but for those that could not be given to it: left out, they hold.
-
-        A value that its text tells is known for its own; one that running it told has to lie in
-        the space.
-        """
-        return {
-            key: value
-            for key, value in own.items()
-            if key in self.defaults or SearchSpace({key: self.space[key]}).contains({key: value})
-        }
-
-    def _write_parameters(self, number: int, parameters: Parameters) -> None:
-        text = json.dumps(parameters, indent=4) + "\n"
-        (self.place.output(number) / "parameters.json").write_text(text, encoding="utf-8")
 
     def _record(self, events: Sequence[Event]) -> None:
         if not events:
@@ -383,7 +347,3 @@ class Loop:
 def _ended(trial: Trial, status: Status, cause: str, begun: float, interrupted: bool) -> Ended:
     seconds = time.monotonic() - begun
     return Ended(trial.number, status, cause, seconds, time.time(), trial.attempt, interrupted)
-
-
-def _cannot_write(error: OSError, place: Path) -> RunnerError:
-    return RunnerError(f"{error.filename or place}: can't be written: {error.strerror}")

@@ -1,0 +1,67 @@
+"""What a trial finds when it starts: its folders, the files in them and its environment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nni_trial
+from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.errors import RunnerError
+from nni_runner.experiment import Place
+from nni_runner.results import ResultsFile
+from nni_runner.trial import Trial
+
+
+def prepare(
+    place: Place, code: Path, trial: Trial, attempt: int
+) -> tuple[ResultsFile, dict[str, str]]:
+    """Makes an attempt's files; the one that it reports to, and its environment.
+
+    Raises RunnerError where they can't be written.
+    """
+    number = trial.number
+    output, results = place.output(number), place.results(number, attempt)
+    given_file = place.folder / "results" / f"{number}.parameters.json"
+    try:
+        output.mkdir(exist_ok=True)
+        # The baseline gets no values: the code's own hold, also those nobody could read off.
+        given = {} if trial.is_baseline else trial.parameters | trial.extra
+        given_file.write_text(json.dumps(given), encoding="utf-8")
+        write_parameters(place, number, trial.parameters)
+        if trial.checkpoint:
+            Path(trial.checkpoint).mkdir(parents=True, exist_ok=True)
+        file = ResultsFile(number, results, attempt)
+    except OSError as error:
+        where = error.filename or output
+        raise RunnerError(f"{where}: can't be written: {error.strerror}") from None
+    return file, {
+        "NNI_PLATFORM": "local",
+        "NNI_EXP_ID": place.id,
+        "NNI_TRIAL_JOB_ID": f"{place.id}-{number}",
+        "NNI_TRIAL_SEQ_ID": str(number),
+        "NNI_OUTPUT_DIR": str(output),
+        "NNI_SYS_DIR": str(output),
+        "NNI_CODE_DIR": str(code),
+        nni_trial.PARAMETERS_FILE: str(given_file),
+        nni_trial.RESULTS_FILE: str(results),
+    }
+
+
+def write_parameters(place: Place, number: int, parameters: Parameters) -> None:
+    """The file for the user, from which the trial can be run again. Raises OSError."""
+    text = json.dumps(parameters, indent=4) + "\n"
+    (place.output(number) / "parameters.json").write_text(text, encoding="utf-8")
+
+
+def rerunnable(own: Parameters, defaults: Parameters, space: SearchSpace) -> Parameters:
+    """The script's own values but for those that could not be given to it: left out, they hold.
+
+    A value that its text tells is known for its own; one that running it told has to lie in the
+    space.
+    """
+    return {
+        key: value
+        for key, value in own.items()
+        if key in defaults or SearchSpace({key: space[key]}).contains({key: value})
+    }
