@@ -49,13 +49,7 @@ class Running:
     def __init__(self, lab: Lab, *words: str) -> None:
         lab.write("train.py", SCRIPT)
         self.experiments = lab.experiments
-        self.process = subprocess.Popen(
-            command("nni-run", *lab.words("--maximize", "--json", *words)),
-            env=clean_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = _background("nni-run", *lab.words("--maximize", "--json", *words))
         wait_for(lambda: self.is_recorded(0, Status.SUCCEEDED) and self.is_recorded(1))
         (self.folder,) = lab.experiments.iterdir()
         self.id = self.folder.name
@@ -69,6 +63,10 @@ class Running:
         done = self.ctl(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def resume(self, *words: str) -> None:
+        """Goes on with it in another process, once it has ended."""
+        self.process = _background("nnictl", "resume", self.folder, "--json", *words)
 
     def is_recorded(self, number: int, status: Status = Status.RUNNING) -> bool:
         """Whether the history has that trial in that state."""
@@ -91,6 +89,17 @@ class Running:
         stdout, stderr = self.process.communicate(timeout=60)
         assert self.process.returncode == code, stderr
         return json.loads(stdout)
+
+
+def _background(*words: str | Path) -> subprocess.Popen[str]:
+    name, *others = words
+    return subprocess.Popen(
+        command(str(name), *others),
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -176,6 +185,23 @@ def test_updates_and_a_kill(start: Callable[..., Running]) -> None:
     shown = json.loads(one.done("experiment", "show", one.id, "--json"))
     assert (shown["status"], shown["reason"]) == ("done", "trial limit reached")
     assert (shown["trial_limit"], shown["time_limit"]) == (5, 172800.0)
+
+
+def test_what_was_cut_off_has_not_started_again(start: Callable[..., Running]) -> None:
+    """Until it has: then it can be killed."""
+    one = start("--concurrency", "3", "--trials", "4")
+    wait_for(lambda: one.is_recorded(3))
+    one.done("stop")
+    one.report(130)
+    one.resume("--concurrency", "1")
+    wait_for(lambda: one.is_recorded(1))
+    refused = one.ctl("trial", "kill", "-T", "2")
+    assert refused.returncode == 1
+    assert refused.stderr == "error: trial 2 has not started\n"
+    one.go()
+    trials = one.report(0)["trials"]
+    assert [trial["status"] for trial in trials] == ["SUCCEEDED"] * 4
+    assert [trial["attempts"] for trial in trials] == [1, 2, 2, 2]
 
 
 def test_a_time_limit_that_has_passed(start: Callable[..., Running]) -> None:
