@@ -17,7 +17,7 @@ from nni_annotate import __version__
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import DEFAULT_FOLDER, Plan, seconds
+from nni_runner.experiment import DEFAULT_FOLDER, DUPLICATES, ON_TUNER_ERROR, Plan, seconds
 from nni_runner.given import read_arguments, read_parameters, read_sets
 from nni_runner.once import run_once
 from nni_runner.options import check_limit, find_name, learn_from, make
@@ -32,10 +32,14 @@ _OF_EXPERIMENTS = {
     "trial-time": "trial_duration",
     "goal": "goal",
     "concurrency": "concurrency",
+    "retries": "retries",
+    "duplicates": "duplicates",
     "minimize": "minimize",
     "maximize": "maximize",
     "tuner": "tuner",
     "tuner-arg": "tuner_arguments",
+    "tuner-time": "tuner_duration",
+    "on-tuner-error": "on_tuner_error",
     "seed": "seed",
     "no-baseline": "baseline",
     "try": "tried",
@@ -58,6 +62,10 @@ _OF_EXPERIMENTS = {
               help="Stop as soon as a trial's result is as good as this.")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True,
               help="How many trials to run at the same time.")  # fmt: skip
+@click.option("--retries", type=click.IntRange(min=0), default=0, show_default=True,
+              help="How often a trial that was killed or lost is tried again.")  # fmt: skip
+@click.option("--duplicates", type=click.Choice(DUPLICATES), default="skip", show_default=True,
+              help="What to do about parameters that have been tried.")  # fmt: skip
 @click.option("--minimize", is_flag=True, help="Lower results are better.")
 @click.option("--maximize", is_flag=True, help="Higher results are better.")
 @click.option("--tuner", default="auto", show_default=True,
@@ -66,6 +74,11 @@ _OF_EXPERIMENTS = {
                    "PBTTuner or optuna:SAMPLER.")  # fmt: skip
 @click.option("--tuner-arg", "tuner_arguments", metavar="NAME=VALUE", multiple=True,
               help="An argument of the tuner, such as population_size=16.")  # fmt: skip
+@click.option("--tuner-time", "tuner_duration", metavar="DURATION", default="60s",
+              show_default=True, help="How long the tuner may take for a suggestion.")  # fmt: skip
+@click.option("--on-tuner-error", type=click.Choice(ON_TUNER_ERROR), default="random",
+              show_default=True,
+              help="Where it takes longer or fails: random parameters, or stop.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
               help="Makes the tuner's choices repeatable.")  # fmt: skip
 @click.option("--baseline/--no-baseline", default=True, show_default=True,
@@ -91,10 +104,14 @@ def main(
     trial_duration: str | None,
     goal: float | None,
     concurrency: int,
+    retries: int,
+    duplicates: str,
     minimize: bool,
     maximize: bool,
     tuner: str,
     tuner_arguments: tuple[str, ...],
+    tuner_duration: str,
+    on_tuner_error: str,
     seed: int | None,
     baseline: bool,
     tried: tuple[Path, ...],
@@ -142,6 +159,10 @@ def main(
             learned=tuple(result for lesson in lessons for result in lesson.results),
             trial_seconds=seconds(trial_duration) if trial_duration is not None else None,
             goal=goal,
+            retries=retries,
+            duplicates=duplicates,
+            on_tuner_error=on_tuner_error,
+            tuner_seconds=seconds(tuner_duration),
         )
         check_limit(plan)
         made = make(plan)

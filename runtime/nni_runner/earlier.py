@@ -11,7 +11,7 @@ from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import HISTORY
 from nni_runner.store import Store
-from nni_runner.trial import Trial, ranking
+from nni_runner.trial import Status, Trial
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,6 @@ def read_earlier(folder: Path) -> Earlier:
     finally:
         store.close()
     own = history.baseline.parameters if history.baseline else defaults or {}
-    trials = ranking(history.trials.values(), maximize=mode == "maximize")
-    return Earlier(folder.name, space, own, mode, tuple(trials))
+    succeeded = [(t.value, t) for t in history.with_status(Status.SUCCEEDED) if t.value is not None]
+    succeeded.sort(key=lambda pair: pair[0], reverse=history.maximize)
+    return Earlier(folder.name, space, own, mode, tuple(trial for _, trial in succeeded))

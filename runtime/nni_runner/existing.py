@@ -15,10 +15,11 @@ from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import HISTORY, Place
+from nni_runner.history import History
 from nni_runner.lock import Holder, running
 from nni_runner.store import Store
 from nni_runner.tables import trial_to_json
-from nni_runner.trial import History, Status, Trial
+from nni_runner.trial import Status, Trial
 
 RUNNING, CRASHED = "running", "crashed"
 
@@ -49,7 +50,7 @@ class Existing:
     @property
     def best(self) -> Trial | None:
         """The best trial, None where none succeeded."""
-        return self.history.best(self.facts["optimize_mode"] == "maximize")
+        return self.history.best
 
     @property
     def counts(self) -> dict[str, int]:

@@ -12,10 +12,11 @@ from typing import Any
 
 from nni_annotate.space import Parameters
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.trial import Status, Trial
 
 DEFAULT_FOLDER = Path("~/nni-experiments")
 HISTORY = "history.sqlite"
+DUPLICATES = ("skip", "allow", "average")
+ON_TUNER_ERROR = ("random", "stop")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST = 3650 * 86400.0
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
@@ -28,7 +29,10 @@ class Plan:
     `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
     wrote down, whole and inside the search space: the first trials after the baseline. `learned`
     are results of earlier experiments, as `Tuner.import_data` takes them. `trial_seconds` is how
-    long one trial may take, `goal` a result that is good enough.
+    long one trial may take, `goal` a result that is good enough. `retries` is how often a trial is
+    tried again that something else brought to its end. `duplicates` (of DUPLICATES) says what is
+    done about parameters that were tried, `on_tuner_error` (of ON_TUNER_ERROR) what about a tuner
+    that raises, answers nonsense or takes more than `tuner_seconds`.
     """
 
     maximize: bool
@@ -43,6 +47,10 @@ class Plan:
     learned: tuple[dict[str, Any], ...] = ()
     trial_seconds: float | None = None
     goal: float | None = None
+    retries: int = 0
+    duplicates: str = "skip"
+    on_tuner_error: str = "random"
+    tuner_seconds: float = 60.0
 
     @property
     def optimize_mode(self) -> str:
@@ -62,13 +70,11 @@ class Plan:
         values |= {name: tuple(values[name]) for name in ("tried", "learned")}
         return cls(maximize=facts["optimize_mode"] == "maximize", **values)
 
-    def is_reached(self, trial: Trial) -> bool:
-        """Whether a trial's result is as good as the target value."""
-        if self.goal is None or trial.value is None or trial.status is not Status.SUCCEEDED:
+    def is_reached(self, result: float | None) -> bool:
+        """Whether a result is as good as the goal."""
+        if self.goal is None or result is None:
             return False
-        if self.maximize:
-            return trial.value >= self.goal
-        return trial.value <= self.goal
+        return result >= self.goal if self.maximize else result <= self.goal
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import click
 
 from nni_annotate.cli import count
 from nni_runner.experiment import Place
-from nni_runner.trial import History, Status
+from nni_runner.history import History
+from nni_runner.trial import Status
 
 
 def explain_failure(history: History, place: Place) -> None:

@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import math
-import queue
 import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
-from nni_runner.errors import RunnerError
+from nni_runner.choosing import Chooser
+from nni_runner.errors import RunnerError, StorageError
 from nni_runner.experiment import Place, Plan
-from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
-from nni_runner.preparing import prepare, rerunnable, write_parameters
-from nni_runner.recovery import judged, late
-from nni_runner.reliving import tell
+from nni_runner.history import History
+from nni_runner.inbox import Inbox
+from nni_runner.launchers.launcher import (
+    Answered,
+    End,
+    Exited,
+    Interrupted,
+    Job,
+    Launcher,
+    Notice,
+    Notices,
+    Rang,
+)
+from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
+from nni_runner.recording import Recorder
 from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
+from nni_runner.slot import Slot
 from nni_runner.store import Store
-from nni_runner.trial import (
-    Chosen,
-    Ended,
-    Event,
-    History,
-    Started,
-    Status,
-    Trial,
-)
-from nni_runner.verdict import verdict
-from nni_tuners import NoMoreTrialError, Tuner, TunerError
+from nni_runner.trial import Ended, Event, Started, Status, Trial
+from nni_runner.width import Width
+from nni_tuners import Tuner, TunerError
 
 # So many failures and not one success, and the script itself is taken to be broken. The baseline
 # is the script as its author runs it, so its failure weighs more.
@@ -56,26 +59,20 @@ class Outcome:
 _REACHED = Outcome("done", "goal reached")
 
 
-@dataclass
-class _Slot:
-    """A running trial, seen from the loop.
+class Show(Protocol):
+    """Is told of every change: the history and the plan as they are now, and what is new."""
 
-    `canceled` says why it is to end; `interrupted` that this is no end of the trial itself.
-    """
-
-    results: ResultsFile
-    begun: float
-    canceled: tuple[Status, str] | None = None
-    interrupted: bool = False
-    asked: list[Asked] = field(default_factory=list)
+    def __call__(self, history: History, plan: Plan, events: Sequence[Event] = ()) -> None:
+        """Shows it."""
 
 
 @dataclass
 class Loop:
-    """Runs the trials of one experiment; `show` is told history and plan after every change.
+    """Runs the trials of one experiment.
 
     The history may have begun already: the tuner knows of it then, `used` are the seconds that it
-    took, and `older` the results of attempts that were cut off, which may still come in.
+    took, and `older` the results of attempts that were cut off, which may still come in. `fresh`
+    is as `Chooser` takes it.
     """
 
     plan: Plan
@@ -85,47 +82,60 @@ class Loop:
     space: SearchSpace
     defaults: Parameters
     tuner: Tuner
+    fresh: Callable[[], Callable[[], Tuner]]
     store: Store
     launcher: Launcher
     notices: Notices
-    show: Callable[[History, Plan], None]
+    show: Show
     tell: Callable[[str], None]
     history: History = field(default_factory=History)
     used: float = 0.0
     older: dict[int, ResultsFile] = field(default_factory=dict)
-    _slots: dict[int, _Slot] = field(default_factory=dict)
-    _ending: Outcome | None = None
-    _exhausted: bool = False
-    _deadline: float = math.inf
-    _begun: float = 0.0
-    _queue: deque[int] = field(default_factory=deque)
-    _failed_before: int = 0
+
+    def __post_init__(self) -> None:
+        self._slots: dict[int, Slot] = {}
+        self._ending: Outcome | None = None
+        self._begun = time.monotonic()
+        self._deadline = math.inf
+        if self.plan.seconds is not None:
+            self._deadline = self._begun + self.plan.seconds - self.used
+        self._queue = deque(n for n, trial in self.history.trials.items() if not trial.is_over)
+        self._failed_before = self.history.count(Status.FAILED)
+        self._width = Width()
+        self._inbox = Inbox(self.notices, self._take, self._is_ending)
+        self._recorder = Recorder(self.store, self.history, self._inbox, self.tell)
+        self._chooser = Chooser(
+            self.plan, self.place, self.space, self.defaults, self.history, self.tuner, self.fresh,
+            self.notices, self._inbox, self.tell,
+        )  # fmt: skip
 
     def run(self) -> Outcome:
         """Runs until the limits are reached, the trials all fail, or somebody interrupts.
 
-        What makes it impossible to go on, such as a full disk, is the outcome too.
+        What makes it impossible to go on is the outcome too.
         """
-        self._begun = time.monotonic()
-        if self.plan.seconds is not None:
-            self._deadline = self._begun + self.plan.seconds - self.used
-        self._queue.extend(n for n, trial in self.history.trials.items() if not trial.is_over)
-        if any(map(self.plan.is_reached, self.history.trials.values())):
+        if self._is_reached():
             self._ending = _REACHED
-        self._failed_before = len(self.history.with_status(Status.FAILED))
         try:
             while True:
                 self._fill_slots()
-                if not self._slots:
+                if not self._slots and not self._may_start():
                     return self._outcome()
-                self._wait()
+                self._take(self._inbox.next(self._patience()))
         except (RunnerError, TunerError) as error:
-            return Outcome("failed", str(error))
-        except Exception as error:  # noqa: BLE001 - a tuner's, say: kept, told, and nothing is lost
-            return Outcome("failed", self._kept(error))
+            return self._cut_off(str(error))
+        except Exception as error:  # noqa: BLE001 - unforeseen: kept, told, and nothing is lost
+            return self._cut_off(self._kept(error))
         finally:
+            self._chooser.close()
             self.launcher.close()
             self._abandon()
+
+    def _cut_off(self, problem: str) -> Outcome:
+        if self._ending is None or self._ending.signal is None:
+            return Outcome("failed", problem)
+        self.tell(problem)
+        return self._ending
 
     def _kept(self, error: Exception) -> str:
         """Writes down where an unforeseen error came from; what to say of it."""
@@ -134,91 +144,89 @@ class Loop:
             file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         return f"unforeseen {type(error).__name__}: {error} (see {file})"
 
+    def _is_ending(self) -> bool:
+        return self._ending is not None or time.monotonic() >= self._deadline
+
     def _fill_slots(self) -> None:
-        while len(self._slots) < self.plan.concurrency and self._may_start():
-            if not self._queue and not self._choose(len(self.history.trials)):
+        while self._may_start():
+            limit = self._width.limit(self.plan.concurrency, time.monotonic())
+            if len(self._slots) >= limit or not self._start_next():
                 return
-            self._start(self.history.trials[self._queue.popleft()])
 
     def _may_start(self) -> bool:
-        if self._ending or self._looks_broken() or time.monotonic() >= self._deadline:
+        if self._is_ending() or self._looks_broken():
             return False
         limit = math.inf if self.plan.trials is None else self.plan.trials
-        return bool(self._queue) or (not self._exhausted and len(self.history.trials) < limit)
+        is_exhausted = self._chooser.is_exhausted
+        return bool(self._queue) or (not is_exhausted and len(self.history.trials) < limit)
 
     def _looks_broken(self) -> bool:
         limit = FAILURES_WITH_BASELINE if self.plan.baseline else FAILURES_WITHOUT
-        return self._failed() >= limit and not self.history.with_status(Status.SUCCEEDED)
+        return self._failed() >= limit and not self.history.count(Status.SUCCEEDED)
 
     def _failed(self) -> int:
         """How many trials failed since this runner began."""
-        return len(self.history.with_status(Status.FAILED)) - self._failed_before
+        return self.history.count(Status.FAILED) - self._failed_before
 
-    def _is_baseline(self, number: int) -> bool:
-        return number == 0 and self.plan.baseline
+    def _is_reached(self) -> bool:
+        best = self.history.best
+        return best is not None and self.plan.is_reached(self.history.result(best))
 
-    def _choose(self, number: int) -> bool:
-        """Makes a new trial wait, its parameters in the history; whether there are any."""
-        given = self._given_to(number)
-        if given is None:
-            return False
-        parameters, extra = given
-        self._record([Chosen(number, parameters, self._is_baseline(number), time.time(), extra)])
-        self._queue.append(number)
-        return True
+    def _start_next(self) -> bool:
+        """Starts a trial that waits, or a new one; whether there was any, and room for it."""
+        if not self._queue:
+            chosen = self._chooser.choose(len(self.history.trials))
+            if chosen is None:
+                return False
+            self._record([chosen])
+            self._chooser.take(chosen)
+            self._queue.append(chosen.number)
+        return self._start(self.history.trials[self._queue.popleft()])
 
-    def _given_to(self, number: int) -> tuple[Parameters, Parameters] | None:
-        """The script's own, then those that somebody wrote down, then the tuner's, and its extra.
-
-        None where the tuner has nothing to try.
-        """
-        if self._is_baseline(number):
-            return self.defaults, {}
-        at = number - self.plan.baseline
-        if at >= len(self.plan.tried):
-            return self._ask(number)
-        self.tuner.expect_trial(number, self.plan.tried[at])
-        return self.plan.tried[at], {}
-
-    def _ask(self, number: int) -> tuple[Parameters, Parameters] | None:
-        try:
-            suggested = self.tuner.generate_parameters(number)
-            extra = {key: suggested.pop(key) for key in self.tuner.extra_keys}
-            parameters = self.space.canonical(suggested)
-        except NoMoreTrialError:
-            self._exhausted = True
-            return None
-        except SpaceError as error:
-            raise RunnerError(f"the tuner's suggestion for trial {number}: {error}") from None
-        missing = [key for key in self.space if key not in parameters]
-        if missing:
-            raise RunnerError(f"the tuner left out {', '.join(missing)} of trial {number}")
-        return parameters, extra
-
-    def _start(self, trial: Trial) -> None:
+    def _start(self, trial: Trial) -> bool:
+        """Starts the next attempt at a trial; whether that was possible."""
         number, attempt = trial.number, trial.attempt + 1
-        file, environment = prepare(self.place, self.code, trial, attempt)
-        self._slots[number] = _Slot(file, time.monotonic())
+        try:
+            file, environment = self._recorder.patiently(
+                lambda: prepare(self.place, self.code, trial, attempt)
+            )
+        except NoRoomError as error:
+            self._make_wait(number, str(error))
+            return False
+        slot = Slot(number, file, self.older.pop(number, None), self.tell)
+        self._slots[number] = slot
         self._record([Started(number, attempt, time.time())])
+        if self._is_ending():  # it came while there was nowhere to write
+            slot.cancel(Status.SYS_CANCELED, "not started", is_cut_off=True)
+            self._finish(Exited(number))
+            return False
         output = self.place.output(number)
         limit = self.plan.trial_seconds
         self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
+        return True
 
-    def _wait(self) -> None:
-        """Takes in the next notice, or acts on the time limit."""
-        left = self._deadline - time.monotonic()
-        try:
-            notice = self.notices.get(timeout=None if math.isinf(left) else max(left, 0))
-        except queue.Empty:
-            self._deadline = math.inf
-            self._end(Outcome("done", _OUT_OF_TIME), Status.SYS_CANCELED, "time limit")
-            return
+    def _make_wait(self, number: int, problem: str) -> None:
+        """There is no room for this trial: it waits, and fewer run at a time for a while."""
+        self._queue.appendleft(number)
+        if math.isinf(self._width.most):
+            self.tell(f"{problem}; fewer trials run at a time until there is room for more")
+        self._width.narrow(len(self._slots), time.monotonic())
+
+    def _patience(self) -> float:
+        """How long to wait for the next notice, in s."""
+        if self._ending:
+            return math.inf
+        return min(self._deadline, self._width.next_try) - time.monotonic()
+
+    def _take(self, notice: Notice | None) -> None:
+        """Takes in a notice, or acts on the time limit."""
         match notice:
-            case Rang():
-                for number in list(self._slots):
-                    self._listen(number)
+            case Rang(numbers):
+                self._listen(numbers)
             case Exited():
                 self._finish(notice)
+            case Answered():
+                self._chooser.hear(notice)
             case Interrupted(received):
                 self._interrupt(received)
             case Asked(Stop()):  # answered by the end itself
@@ -228,6 +236,8 @@ class Loop:
                 self._kill(number, notice)
             case Asked(Update() as update):
                 self._update(update, notice)
+        if time.monotonic() >= self._deadline and self._ending is None:
+            self._end(Outcome("done", _OUT_OF_TIME), Status.SYS_CANCELED, "time limit")
 
     def _kill(self, number: int, asked: Asked) -> None:
         """Ends a trial that somebody wants to end; it answers when it has."""
@@ -239,7 +249,7 @@ class Loop:
             asked.refuse(f"trial {number} {state}")
             return
         slot = self._slots[number]
-        slot.canceled = slot.canceled or (Status.USER_CANCELED, "killed by the user")
+        slot.cancel(Status.USER_CANCELED, "killed by the user")
         slot.asked.append(asked)
         self.launcher.terminate(number)
 
@@ -249,7 +259,11 @@ class Loop:
             asked.refuse("the experiment is ending")
             return
         changed: dict[str, Any] = {update.limit: update.value}
-        self.store.describe(changed)
+        try:
+            self.store.describe(changed)
+        except StorageError as error:
+            asked.refuse(str(error))
+            return
         self.plan = replace(self.plan, **changed)
         if update.limit == "seconds":
             self._deadline = self._begun + update.value - self.used
@@ -270,58 +284,59 @@ class Loop:
         """Starts no more trials and ends those that run."""
         self._ending = outcome
         for number, slot in self._slots.items():
-            if slot.canceled is None:
-                slot.canceled, slot.interrupted = (status, cause), True
+            slot.cancel(status, cause, is_cut_off=True)
             self.launcher.terminate(number)
 
-    def _listen(self, number: int) -> None:
-        results = judged(self._slots[number].results.read(), self.history.trials[number])
-        if any(result.ignored for result in results):
-            self.tell(f"trial {number} reported a second final result; the first counts")
-        self._record(results)
+    def _listen(self, numbers: Iterable[int]) -> None:
+        """Takes in what these trials have reported, as far as they still run."""
+        slots = [self._slots[number] for number in sorted(self._slots.keys() & numbers)]
+        trials = self.history.trials
+        self._record([event for slot in slots for event in slot.heard(trials[slot.number])])
+        more = frozenset(slot.number for slot in slots if slot.results.has_more)
+        if more:
+            self.notices.put(Rang(more))
 
     def _finish(self, exited: Exited) -> None:
+        """Takes in the end of an attempt."""
         number = exited.number
-        self._listen(number)
-        slot = self._slots.pop(number)
-        if slot.results.close():
-            self.tell(f"trial {number} ended in the middle of a report, which is lost")
-        if exited.left:
-            self.tell(f"trial {number} left processes behind, now ended: {exited.left}")
-        if number in self.older:
-            older = self.older.pop(number)
-            self._record(late(older.read()))
-            older.close()
+        slot = self._slots[number]
+        self._record(slot.end(self.history.trials[number], exited, self.plan.retries))
+        del self._slots[number]
+        slot.close()
         trial = self.history.trials[number]
-        status, cause = verdict(trial, exited, slot.canceled)
-        interrupted = slot.interrupted and status is not Status.SUCCEEDED
-        self._record([_ended(trial, status, cause, slot.begun, interrupted)])
-        trial = self.history.trials[number]
+        slot.answer(trial)
+        if not trial.is_over:
+            self._try_again(trial, exited)
+            return
+        self._width.relax()
         if trial.is_baseline:
             with contextlib.suppress(OSError):
                 own = rerunnable(trial.parameters, self.defaults, self.space)
                 write_parameters(self.place, number, own)
-        tell(self.tuner, self.space, trial)
-        for asked in slot.asked:
-            cause = f", {trial.cause}" if trial.cause else ""
-            asked.done(f"trial {number}: {trial.status.value}{cause}")
-        if self.plan.is_reached(trial) and not self._ending:
+        self._chooser.tell(trial)
+        if self._is_reached() and not self._ending:
             self._end(_REACHED, Status.SYS_CANCELED, _REACHED.reason)
 
-    def _record(self, events: Sequence[Event]) -> None:
-        if not events:
+    def _try_again(self, trial: Trial, exited: Exited) -> None:
+        """Of a trial that isn't over: it waits for its turn, unless the experiment ends."""
+        if self._ending:
             return
-        self.store.record(events)
-        for event in events:
-            self.history.add(event)
-        self.show(self.history, self.plan)
+        if exited.end is End.NO_ROOM:
+            self._make_wait(trial.number, f"trial {trial.number} {trial.cause}")
+        else:
+            self._queue.append(trial.number)
+
+    def _record(self, events: Sequence[Event]) -> None:
+        if events:
+            self._recorder.record(events)
+            self.show(self.history, self.plan, events)
 
     def _outcome(self) -> Outcome:
         if self._ending:
             return self._ending
         if self._looks_broken():
             return Outcome("failed", f"the first {self._failed()} trials all failed")
-        if self._exhausted:
+        if self._chooser.is_exhausted:
             return Outcome("done", "search space exhausted")
         if time.monotonic() >= self._deadline:
             return Outcome("done", _OUT_OF_TIME)
@@ -330,20 +345,15 @@ class Loop:
     def _abandon(self) -> None:
         """Gives every trial that an error left running its end in the history."""
         for number, slot in self._slots.items():
-            slot.results.close()
+            slot.close()
             trial = self.history.trials[number]
             if trial.attempt == 0 or trial.has_ended:  # it is the claim that failed
                 continue
-            status, cause = Status.SYS_CANCELED, "the runner failed"
-            event = _ended(trial, status, cause, slot.begun, interrupted=True)
+            end = (Status.SYS_CANCELED, "the runner failed", time.monotonic() - slot.begun)
+            event = Ended(number, *end, time.time(), trial.attempt, interrupted=True)
             with contextlib.suppress(RunnerError):  # it is what failed, perhaps
                 self.store.record([event])
             self.history.add(event)
         self._slots.clear()
         for older in self.older.values():
             older.close()
-
-
-def _ended(trial: Trial, status: Status, cause: str, begun: float, interrupted: bool) -> Ended:
-    seconds = time.monotonic() - begun
-    return Ended(trial.number, status, cause, seconds, time.time(), trial.attempt, interrupted)

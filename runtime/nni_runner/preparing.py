@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 from pathlib import Path
 
 import nni_trial
 from nni_annotate.space import Parameters, SearchSpace
-from nni_runner.errors import RunnerError
+from nni_runner.errors import RunnerError, can_not_write
 from nni_runner.experiment import Place
 from nni_runner.results import ResultsFile
 from nni_runner.trial import Trial
+
+
+class NoRoomError(RunnerError):
+    """The machine has no room for another trial now."""
 
 
 def prepare(
@@ -18,13 +24,17 @@ def prepare(
 ) -> tuple[ResultsFile, dict[str, str]]:
     """Makes an attempt's files; the one that it reports to, and its environment.
 
-    Raises RunnerError where they can't be written.
+    What an attempt before it printed is kept beside. Raises StorageError where they can't be
+    written, NoRoomError where no more files can be open.
     """
     number = trial.number
     output, results = place.output(number), place.results(number, attempt)
     given_file = place.folder / "results" / f"{number}.parameters.json"
     try:
         output.mkdir(exist_ok=True)
+        for name in ("stdout", "stderr") if attempt > 1 else ():
+            with contextlib.suppress(FileNotFoundError):
+                (output / name).rename(output / f"{name}.{attempt - 1}")
         # The baseline gets no values: the code's own hold, also those nobody could read off.
         given = {} if trial.is_baseline else trial.parameters | trial.extra
         given_file.write_text(json.dumps(given), encoding="utf-8")
@@ -33,8 +43,10 @@ def prepare(
             Path(trial.checkpoint).mkdir(parents=True, exist_ok=True)
         file = ResultsFile(number, results, attempt)
     except OSError as error:
-        where = error.filename or output
-        raise RunnerError(f"{where}: can't be written: {error.strerror}") from None
+        problem = can_not_write(error.filename or output, error)
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise NoRoomError(str(problem)) from None
+        raise problem from None
     return file, {
         "NNI_PLATFORM": "local",
         "NNI_EXP_ID": place.id,

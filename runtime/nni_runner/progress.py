@@ -6,12 +6,14 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from nni_runner.experiment import Plan
-from nni_runner.trial import History, Status, Trial
+from nni_runner.history import History, Summary
+from nni_runner.trial import Ended, Event, Status, Trial
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Shows how an experiment is getting on."""
 
-    def show(self, history: History, plan: Plan) -> None:
-        """Takes in a change of the history or the plan."""
+    def show(self, history: History, plan: Plan, events: Sequence[Event] = ()) -> None:
+        """Takes in a change of the plan, or the events that are new in the history."""
 
     def tell(self, message: str) -> None:
         """Says something that happened."""
@@ -35,8 +37,7 @@ def make_progress(plan: Plan, name: str, history: History, used: float) -> Progr
 
     The history may have begun already, and taken so many seconds.
     """
-    state = State(plan, used)
-    state.take(history, plan)
+    state = State(plan, history.summary(), used)
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
         return LiveProgress(state, name)
     return PlainProgress(state, name, history)
@@ -47,19 +48,16 @@ class PlainProgress:
 
     def __init__(self, state: State, name: str, history: History) -> None:
         self._state = state
-        self._ended = {(t.number, t.attempt) for t in history.trials.values() if t.has_ended}
         begun = f"goes on: {', '.join(state.parts())}" if history.trials else "started"
         self.tell(f"experiment {name} {begun}")
 
-    def show(self, history: History, plan: Plan) -> None:
-        """Says which trials have ended since the last time."""
-        self._state.take(history, plan)
-        for trial in history.trials.values():
-            attempt = trial.number, trial.attempt
-            if trial.has_ended and attempt not in self._ended:
-                self._ended.add(attempt)
+    def show(self, history: History, plan: Plan, events: Sequence[Event] = ()) -> None:
+        """Says which trials have ended."""
+        self._state.take(history.summary(), plan)
+        for event in events:
+            if isinstance(event, Ended):
                 parts = ", ".join(self._state.parts())
-                self.tell(f"{_what_became_of(trial)}  [{parts}]")
+                self.tell(f"{_what_became_of(history.trials[event.number])}  [{parts}]")
 
     def tell(self, message: str) -> None:
         """Prints a line. That it can't be shown is no reason to end an experiment."""
@@ -90,9 +88,9 @@ class LiveProgress:
             self._live.start()
             self._console.show_cursor(True)  # a stopped runner must not leave it hidden
 
-    def show(self, history: History, plan: Plan) -> None:
+    def show(self, history: History, plan: Plan, events: Sequence[Event] = ()) -> None:  # noqa: ARG002
         """Keeps what the next refresh shows."""
-        self._state.take(history, plan)
+        self._state.take(history.summary(), plan)
 
     def tell(self, message: str) -> None:
         """Prints a line above the live one."""
@@ -123,31 +121,27 @@ class LiveProgress:
 
 
 class State:
-    """What there is to say of a running experiment, in words; the trials by the last history."""
+    """What there is to say of a running experiment, in words; another thread may be reading."""
 
-    def __init__(self, plan: Plan, used: float = 0.0) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, summary: Summary, used: float = 0.0) -> None:
         self._begun = time.monotonic() - used
-        self._trials: tuple[Trial, ...] = ()
+        self._now = plan, summary
 
-    def take(self, history: History, plan: Plan) -> None:
-        """Keeps the trials as they are now: another thread may be reading."""
-        self._plan = plan
-        self._trials = tuple(history.trials.values())
+    def take(self, summary: Summary, plan: Plan) -> None:
+        """Keeps how it stands now."""
+        self._now = plan, summary
 
     def parts(self) -> list[str]:
         """Done, running, failed, best, time and time left."""
-        history = History({trial.number: trial for trial in self._trials})
-        limit = "" if self._plan.trials is None else f"/{self._plan.trials}"
-        running = len(history.with_status(Status.RUNNING))
+        plan, summary = self._now
+        limit = "" if plan.trials is None else f"/{plan.trials}"
         parts = [
-            f"{sum(trial.has_ended for trial in self._trials)}{limit} done",
-            f"{running} running",
-            f"{len(history.with_status(Status.FAILED))} failed",
+            f"{summary.done}{limit} done",
+            f"{summary.running} running",
+            f"{summary.counts.get(Status.FAILED, 0)} failed",
         ]
-        best = history.best(self._plan.maximize)
-        if best is not None:
-            parts.append(f"best {best.value:.6g}")
+        if summary.best is not None:
+            parts.append(f"best {summary.best:.6g}")
         parts.append(clock(time.monotonic() - self._begun))
         left = self._seconds_left()
         if left is not None:
@@ -156,26 +150,25 @@ class State:
 
     def bar(self, width: int, encoding: str) -> str:
         """How much is done, as a bar; "" where there is no room or no limit to measure by."""
-        if width < 6 or self._plan.trials is None:
+        plan, summary = self._now
+        if width < 6 or plan.trials is None:
             return ""
-        done = sum(trial.has_ended for trial in self._trials)
-        filled = round(width * done / self._plan.trials)
+        filled = round(width * summary.done / plan.trials)
         full, empty = ("━", "╌") if encoding.lower().startswith("utf") else ("#", ".")
         return full * filled + empty * (width - filled)
 
     def _seconds_left(self) -> float | None:
         """By the time limit, and by what the trials took so far; None where nothing tells."""
+        plan, summary = self._now
         estimates = []
-        if self._plan.seconds is not None:
-            estimates.append(max(self._plan.seconds - (time.monotonic() - self._begun), 0.0))
-        finished = [trial.seconds for trial in self._trials if trial.seconds]
-        if finished and self._plan.trials is not None:
-            mean = sum(finished) / len(finished)
-            now = time.time()
-            ages = [now - t.started for t in self._trials if t.status is Status.RUNNING]
-            waiting = self._plan.trials - len(self._trials)
-            work = mean * waiting + sum(max(mean - age, 0.0) for age in ages)
-            estimates.append(work / self._plan.concurrency)
+        if plan.seconds is not None:
+            estimates.append(max(plan.seconds - (time.monotonic() - self._begun), 0.0))
+        if summary.seconds and plan.trials is not None:
+            mean = summary.seconds / summary.done
+            age = summary.running * time.time() - summary.started
+            work = mean * (plan.trials - summary.done - summary.running)
+            work += max(mean * summary.running - age, 0.0)
+            estimates.append(work / plan.concurrency)
         return min(estimates, default=None)
 
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from nni_annotate.space import SearchSpace
 from nni_runner.experiment import Place
+from nni_runner.history import History
 from nni_runner.launchers.launcher import Exited
 from nni_runner.results import Result, ResultsFile
 from nni_runner.store import Store
-from nni_runner.trial import Ended, Event, History, Reported, Started, Status, Trial
+from nni_runner.trial import Ended, Event, Reported, Started, Status, Trial
 from nni_runner.verdict import verdict
 
 DIED = (Status.SYS_CANCELED, "the runner died")

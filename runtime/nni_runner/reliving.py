@@ -11,15 +11,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.experiment import Plan
-from nni_runner.trial import Chosen, Ended, Event, History, SpaceChanged, Status, Trial
-from nni_tuners import NoMoreTrialError, Tuner
+from nni_runner.history import History
+from nni_runner.trial import Chosen, Ended, Event, SpaceChanged, Status, Trial
+from nni_tuners import Tuner
 
 
-def tell(tuner: Tuner, space: SearchSpace, trial: Trial) -> None:
-    """Tells the tuner what became of a trial, once, if it is over."""
+def tell(tuner: Tuner, space: SearchSpace, trial: Trial, value: float | None) -> None:
+    """Tells the tuner what became of a trial, once, if it is over; `value` is its result."""
     if not trial.is_over or not space.contains(trial.parameters):
         return  # the script's own values may lie outside the space, or not all be known
     succeeded = trial.status is Status.SUCCEEDED
@@ -27,16 +27,16 @@ def tell(tuner: Tuner, space: SearchSpace, trial: Trial) -> None:
     if trial.is_baseline:  # its values may not be known before its end
         tuner.expect_trial(trial.number, parameters)
     if succeeded:
-        tuner.receive_trial_result(trial.number, parameters, trial.value)
+        tuner.receive_trial_result(trial.number, parameters, value)
     tuner.trial_end(trial.number, succeeded)
 
 
 def relive(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> list[int]:
-    """Takes a fresh tuner to the end of the events.
+    """Takes a fresh tuner to the end of the events; what it raised then, it may raise again.
 
     What is recorded counts: the trials for which it suggests something else are returned.
     """
-    life = _Life(tuner, plan)
+    life = _Life(tuner, plan, History(plan.maximize, plan.duplicates == "average"))
     for event in events:
         life.live(event)
     return life.others
@@ -46,8 +46,8 @@ def relive(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> list[int]:
 class _Life:
     tuner: Tuner
     plan: Plan
+    history: History
     space: SearchSpace | None = None
-    history: History = field(default_factory=History)
     others: list[int] = field(default_factory=list)
 
     def live(self, event: Event) -> None:
@@ -59,8 +59,7 @@ class _Life:
             case Chosen():
                 self._ask(event)
             case Ended():
-                assert self.space is not None
-                tell(self.tuner, self.space, self.history.trials[event.number])
+                self._tell(self.history.trials[event.number])
 
     def _enter(self, space: SearchSpace) -> None:
         self.tuner.update_search_space(space.to_json())
@@ -76,13 +75,22 @@ class _Life:
         if event.is_baseline:
             return
         if event.number - self.plan.baseline >= len(self.plan.tried):
-            if self._suggestion(event.number) == _text(event.parameters):
+            suggestion = ""
+            for _ in range(event.asked):
+                suggestion = self._suggestion(event.number)
+            if not event.instead and suggestion == _text(event.parameters):
                 return
-            self.others.append(event.number)
-        self.tuner.expect_trial(event.number, event.parameters)
+            self.others += [] if event.instead else [event.number]
+        with contextlib.suppress(Exception, SystemExit):  # as in its first life, and told then
+            self.tuner.expect_trial(event.number, event.parameters)
+
+    def _tell(self, trial: Trial) -> None:
+        assert self.space is not None
+        with contextlib.suppress(Exception, SystemExit):
+            tell(self.tuner, self.space, trial, self.history.result(trial))
 
     def _suggestion(self, number: int) -> str:
-        with contextlib.suppress(NoMoreTrialError, SpaceError):
+        with contextlib.suppress(Exception, SystemExit):
             assert self.space is not None
             suggested = self.tuner.generate_parameters(number)
             own = {k: v for k, v in suggested.items() if k not in self.tuner.extra_keys}

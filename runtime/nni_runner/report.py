@@ -8,10 +8,11 @@ from typing import Any
 
 from nni_annotate.space import SearchSpace, short_names
 from nni_runner.experiment import Place, Plan
+from nni_runner.history import History
 from nni_runner.loop import Outcome
 from nni_runner.progress import clock
 from nni_runner.tables import UNKNOWN, number, shown, table, trial_to_json
-from nni_runner.trial import History, Status, Trial, ranking
+from nni_runner.trial import Status, Trial
 
 SCHEMA_VERSION = 1
 _SHOWN_TRIALS = 5
@@ -33,7 +34,7 @@ class Report:
     @property
     def best(self) -> Trial | None:
         """The best trial, None where none succeeded."""
-        return self.history.best(self.plan.maximize)
+        return self.history.best
 
     @property
     def gain(self) -> float | None:
@@ -41,9 +42,10 @@ class Report:
         baseline = self.history.baseline
         if self.best is None or baseline is None or baseline.status is not Status.SUCCEEDED:
             return None
-        assert self.best.value is not None
-        assert baseline.value is not None
-        return abs(self.best.value - baseline.value)  # the best is never worse
+        best, own = self.history.result(self.best), self.history.result(baseline)
+        assert best is not None
+        assert own is not None
+        return abs(best - own)  # the best is never worse
 
     def to_json(self) -> dict[str, Any]:
         """The documented object (docs/nni-run.md); every number in it is finite."""
@@ -69,6 +71,7 @@ class Report:
             "trials": [trial_to_json(trial, self.place) for trial in self.history.trials.values()],
             "best": trial_to_json(self.best, self.place) if self.best else None,
             "baseline": trial_to_json(baseline, self.place) if baseline else None,
+            "best_result": self.history.result(self.best) if self.best else None,
             "gain": self.gain,
         }
 
@@ -90,18 +93,27 @@ class Report:
         return f"Experiment {self.place.id}: {self.outcome.reason}; {trials}{detail}{none}\n"
 
     def _trials(self) -> str:
-        ranked = ranking(self.history.trials.values(), self.plan.maximize)[:_SHOWN_TRIALS]
+        ranked = self.history.ranked()[:_SHOWN_TRIALS]
         names = short_names(self.space)
         head = ["rank", "trial", "result", "time"]
         rows = [
-            [str(rank), str(trial.number), number(trial.value), f"{trial.seconds:.1f} s"]
+            [
+                str(rank),
+                str(trial.number),
+                number(self.history.result(trial)),
+                f"{trial.seconds:.1f} s",
+            ]
             for rank, trial in enumerate(ranked, 1)
         ]
+        if self.history.average:
+            head.insert(3, "mean of")
+            for row, trial in zip(rows, ranked, strict=True):
+                row.insert(3, str(self.history.runs(trial)))
         wide = [
             [*row, *(shown(trial.parameters.get(key, UNKNOWN), 30) for key in names)]
             for row, trial in zip(rows, ranked, strict=True)
         ]
-        full = table([*head, *names.values()], wide, left=range(4, 4 + len(names)))
+        full = table([*head, *names.values()], wide, left=range(len(head), len(head) + len(names)))
         fits = max(map(len, full.splitlines())) <= _WIDEST
         return f"Best trials\n{full if fits else table(head, rows)}"
 
@@ -120,17 +132,18 @@ class Report:
         return f"Best parameters (trial {best.number})\n{table(head, rows, left=range(3))}"
 
     def _comparison(self, best: Trial) -> str:
-        baseline = self.history.baseline
+        baseline, result = self.history.baseline, self.history.result(best)
         if baseline is None:
-            return f"Result {number(best.value)}\n"
-        if self.gain is None or baseline.value is None:
+            return f"Result {number(result)}\n"
+        own = self.history.result(baseline)
+        if self.gain is None or own is None:
             why = baseline.cause or baseline.status.value.lower()
-            return f"Result {number(best.value)}; the baseline has none to compare ({why})\n"
+            return f"Result {number(result)}; the baseline has none to compare ({why})\n"
         if best.is_baseline:
-            return f"Result {number(best.value)}: no trial beat the script's own values\n"
-        share = f" ({self.gain / abs(baseline.value):.1%})" if baseline.value else ""
+            return f"Result {number(result)}: no trial beat the script's own values\n"
+        share = f" ({self.gain / abs(own):.1%})" if own else ""
         return (
-            f"Result {number(best.value)}, baseline {number(baseline.value)}: "
+            f"Result {number(result)}, baseline {number(own)}: "
             f"better by {number(self.gain)}{share}\n"
         )
 

@@ -9,13 +9,14 @@ from typing import Any
 from nni_runner.trial import Noted, Reported
 
 Result = Reported | Noted
+_MOST = 8 * 2**20  # bytes that are read at a look
 
 
 class ResultsFile:
     """Reads what one attempt at a trial has appended since the last look.
 
     The file is made and opened before the trial starts, so nothing that the trial does to its
-    folders can take it away.
+    folders can take it away. `unread` is the first line that could not be made sense of.
     """
 
     def __init__(self, number: int, path: Path, attempt: int = 1) -> None:
@@ -24,15 +25,28 @@ class ResultsFile:
         self._file = path.open("a+b")
         self._file.seek(0)
         self._rest = b""
+        self.has_more = False
+        self.unread = b""
 
     def read(self) -> list[Result]:
-        """The new events; a line that is not whole yet waits for the next look."""
-        data = self._file.read()
+        """The new events; a line that is not whole yet waits for the next look.
+
+        There may be more at once where `has_more` is set.
+        """
+        data = self._file.read(_MOST)
+        self.has_more = len(data) == _MOST
         if not data:
             return []
         *lines, self._rest = (self._rest + data).split(b"\n")
         events = (self._event(line) for line in lines)
         return [event for event in events if event is not None]
+
+    def read_all(self) -> list[Result]:
+        """The new events, however many there are."""
+        events = self.read()
+        while self.has_more:
+            events += self.read()
+        return events
 
     def close(self) -> bool:
         """Closes the file; whether it ended in the middle of a report."""
@@ -46,7 +60,10 @@ class ResultsFile:
             if kind in ("original", "varies"):
                 key, is_known = str(record["key"]), kind == "original"
                 return Noted(self._number, key, value, is_known, time, self._attempt)
-            known = kind in ("intermediate", "final")
-            return Reported(self._number, kind, value, time, self._attempt) if known else None
-        except (ValueError, TypeError, KeyError):
-            return None  # a torn line: its writer died in the middle of it
+            if kind in ("intermediate", "final"):
+                line_of_code = str(record.get("line", ""))
+                return Reported(self._number, kind, value, time, self._attempt, line=line_of_code)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            pass  # a torn line: its writer died in the middle of it
+        self.unread = self.unread or line
+        return None

@@ -7,7 +7,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from nni_runner.report import Report
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
 from nni_runner.target import Target, read_target
-from nni_runner.trial import SpaceChanged
+from nni_runner.trial import Event, SpaceChanged
 from nni_tuners import Tuner, TunerError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -73,7 +74,7 @@ def run_experiment(
     if not target.space:
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
     began = SpaceChanged(target.space.to_json(), time.time())
-    relive(tuner, plan, [began])
+    _relive(tuner, plan, [began])
     place = make_place(experiments)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     with ExitStack() as at_last, locked(place.folder):
@@ -138,19 +139,21 @@ def _resume(folder: Path, changes: Changes, store: Store, at_last: ExitStack) ->
         store.describe(facts)
     tuner = make(plan)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
-    _relive(tuner, plan, store)
+    _relive(tuner, plan, store.events())
     session = _Session(plan, place, facts, space, tuner, store, at_last)
     return session.run(older)
 
 
-def _relive(tuner: Tuner, plan: Plan, store: Store) -> None:
+def _relive(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> None:
     try:
-        others = relive(tuner, plan, store.events())
+        others = relive(tuner, plan, events)
     except TunerError:
         raise
     except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
         raise RunnerError(
-            f"the tuner can't relive the history: {type(error).__name__}: {error}"
+            f"the tuner can't take up the experiment: {type(error).__name__}: {error} "
+            f"({frame.filename}:{frame.lineno})"
         ) from error
     if others:
         click.echo(
@@ -184,13 +187,13 @@ class _Session:
                 loop = Loop(
                     self.plan, self.place, self.place.folder / self.facts["code"],
                     _command(self.facts), self.space, self.facts["defaults"] or {}, self.tuner,
-                    self.store, LocalLauncher(notices), notices, progress.show, progress.tell,
-                    history, used, older or {},
+                    self._fresh_tuner, self.store, LocalLauncher(notices), notices, progress.show,
+                    progress.tell, history, used, older or {},
                 )  # fmt: skip
                 outcome = loop.run()
         finally:
             progress.close()
-        if outcome.status == "failed" and loop.history.best(self.plan.maximize) is not None:
+        if outcome.status == "failed" and loop.history.best is not None:
             click.echo(f"error: {outcome.reason}", err=True)
         try:
             self.store.end_session(outcome.status, outcome.reason)
@@ -204,6 +207,18 @@ class _Session:
         if outcome.status != "done":
             click.echo(f"to go on: {resume_command(self.place)}", err=True)
         return report
+
+    def _fresh_tuner(self) -> Callable[[], Tuner]:
+        """What makes another tuner that has lived through all that is recorded by now."""
+        events = list(self.store.events())
+
+        def live() -> Tuner:
+            tuner = make(self.plan)
+            tuner.checkpoints = self.tuner.checkpoints
+            relive(tuner, self.plan, events)
+            return tuner
+
+        return live
 
 
 def _open_to_others(place: Place, notices: Notices, at_last: ExitStack) -> None:

@@ -6,6 +6,7 @@ must not happen twice, the file itself refuses.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -15,14 +16,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from nni_runner.errors import RunnerError
+from nni_runner.errors import RunnerError, StorageError, room
+from nni_runner.history import History
 from nni_runner.migration import migrate
 from nni_runner.schema import SCHEMA, SCHEMA_VERSION, relative
 from nni_runner.trial import (
     Chosen,
     Ended,
     Event,
-    History,
     Noted,
     Reported,
     SpaceChanged,
@@ -38,6 +39,10 @@ _KINDS: dict[str, type[Event]] = {
     "noted": Noted,
     "ended": Ended,
 }
+_PATIENCE_S = 30.0  # with somebody who has the file locked
+_PATIENCE_OF_RUNNER_MS = 500  # which has other things to do meanwhile, and tries again
+# What SQLite says of a full or failing disk, one that can't be written, and of other processes.
+_PASSING = ("full", "I/O error", "readonly", "locked", "unable to open")
 _COLUMNS = ("number", "attempt", "time")  # those of an event's fields that aren't in its data
 
 
@@ -54,7 +59,7 @@ class Store:
         try:
             name = _only_to_read(path) if read_only else str(path)
             self._connection = sqlite3.connect(
-                name, isolation_level=None, timeout=30, uri=read_only
+                name, isolation_level=None, timeout=_PATIENCE_S, uri=read_only
             )
         except sqlite3.Error as error:
             raise RunnerError(f"{path}: {error}") from None
@@ -102,7 +107,12 @@ class Store:
         return {key: json.loads(value) for key, value in rows}
 
     def record(self, events: Iterable[Event]) -> None:
-        """Appends events, all or none; they are in the file when this returns."""
+        """Appends events, all or none; they are in the file when this returns.
+
+        Raises StorageError where that may be tried again.
+        """
+        if not self.path.exists():  # SQLite would go on writing to what has no name any more
+            raise StorageError(f"{self.path}: is gone; was the experiment's folder moved?")
         with self._transaction():
             self._insert(events)
             if self._session is not None:
@@ -119,6 +129,7 @@ class Store:
                 "INSERT INTO sessions (time, seconds) VALUES (?, 0)", (time.time(),)
             )
         self._session = added.lastrowid
+        self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_OF_RUNNER_MS}")
 
     def end_session(self, status: str, reason: str) -> None:
         """The runner is done with it, for this reason."""
@@ -159,7 +170,7 @@ class Store:
 
     def history(self) -> History:
         """The trials as the recorded events leave them."""
-        history = History()
+        history = History.of(self.description())
         for event in self.events():
             history.add(event)
         return history
@@ -211,18 +222,30 @@ class _Transaction:
         self._path = path
 
     def __enter__(self) -> None:
-        self._execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._told(error) from None
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        self._execute("COMMIT" if kind is None else "ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise RunnerError(f"{self._path}: {error}") from None
-
-    def _execute(self, statement: str) -> None:
         try:
-            self._connection.execute(statement)
-        except sqlite3.Error as error:
-            raise RunnerError(f"{self._path}: {error}") from None
+            if kind is None:
+                self._connection.execute("COMMIT")
+                return
+        except sqlite3.Error as problem:
+            error = problem
+        if self._connection.in_transaction:  # SQLite itself has rolled back what the disk refused
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise self._told(error) from None
+
+    def _told(self, error: sqlite3.Error) -> RunnerError:
+        """What may be gone later is told from a program's error, or a file that is broken."""
+        message = f"{self._path}: {error}"
+        if any(words in str(error) for words in _PASSING):
+            return StorageError(message + (room(self._path) if "full" in str(error) else ""))
+        return RunnerError(message)
 
 
 def _only_to_read(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -38,7 +38,9 @@ class SpaceChanged:
 class Chosen:
     """What a trial runs with; `parameters` of a baseline are what is known of the script's own.
 
-    `extra` is what the tuner gave it besides parameters of the search space.
+    `extra` is what the tuner gave it besides parameters of the search space. It was `asked` so many
+    times; random parameters are used where its own suggestion could not be: `instead` says why,
+    by a word.
     """
 
     number: int
@@ -46,6 +48,8 @@ class Chosen:
     is_baseline: bool
     time: float
     extra: Parameters = field(default_factory=dict)
+    asked: int = 1
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Started:
 class Reported:
     """A trial reported a result; `kind` is "intermediate" or "final", `value` as it came.
 
-    One that doesn't count says in `ignored` why.
+    One that doesn't count says in `ignored` why. `line` is that of the script which reported it,
+    where it is no number that can be ranked.
     """
 
     number: int
@@ -70,6 +75,7 @@ class Reported:
     time: float
     attempt: int = 1
     ignored: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,8 @@ class Ended:
     """An attempt is over; `cause` is in words, `seconds` how long it ran.
 
     The trial is over with it, unless it was `interrupted`: by the end of the runner, not by its
-    own. Another attempt may follow then, and the tuner is told nothing of this one.
+    own, or by something for which it is tried again. Another attempt may follow then, and the tuner
+    is told nothing of this one.
     """
 
     number: int
@@ -110,8 +117,10 @@ Event = SpaceChanged | TrialEvent
 class Trial:
     """One trial, as its events so far leave it.
 
-    All but the parameters is of its latest attempt: `final` is the first final result, as it came;
+    All but the parameters is of its latest attempt: `final` is the first final result, as it came,
+    `line` where that comes from if it can't be ranked;
     `reports` counts the intermediate ones; `interrupted` says that it may be attempted again.
+    `failures` are those of its attempts that failed and were followed by another.
     """
 
     number: int
@@ -126,7 +135,9 @@ class Trial:
     extra: Parameters = field(default_factory=dict)
     attempt: int = 0
     has_final: bool = False
+    line: str = ""
     interrupted: bool = False
+    failures: int = 0
 
     @property
     def value(self) -> float | None:
@@ -149,43 +160,10 @@ class Trial:
         """Whether it stays as it is."""
         return self.has_ended and not self.interrupted
 
-
-@dataclass
-class History:
-    """Every trial of an experiment by its number: the fold of the events."""
-
-    trials: dict[int, Trial] = field(default_factory=dict)
-
-    def add(self, event: Event) -> None:
-        """Takes in the next event."""
-        if isinstance(event, SpaceChanged):
-            return
-        self.trials[event.number] = _after(self.trials.get(event.number), event)
-
-    def with_status(self, *statuses: Status) -> list[Trial]:
-        """The trials that stand so, by number."""
-        return [trial for trial in self.trials.values() if trial.status in statuses]
-
-    def best(self, maximize: bool) -> Trial | None:
-        """The best trial that succeeded, the earlier one of equals."""
-        ranked = ranking(self.trials.values(), maximize)
-        return ranked[0] if ranked else None
-
     @property
-    def baseline(self) -> Trial | None:
-        """The trial with the script's own values."""
-        return next((trial for trial in self.trials.values() if trial.is_baseline), None)
-
-
-def ranking(trials: Iterable[Trial], maximize: bool) -> list[Trial]:
-    """The trials that succeeded, best first, the earlier one of equals first."""
-    sign = -1.0 if maximize else 1.0
-    scored = [
-        (sign * trial.value, trial.number, trial)
-        for trial in trials
-        if trial.status is Status.SUCCEEDED and trial.value is not None
-    ]
-    return [trial for _, _, trial in sorted(scored, key=lambda row: row[:2])]
+    def standing(self) -> Status:
+        """Its status; one that may be attempted again is waiting."""
+        return Status.WAITING if self.has_ended and self.interrupted else self.status
 
 
 def metric(value: Value) -> float | None:
@@ -201,7 +179,8 @@ def metric(value: Value) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _after(trial: Trial | None, event: TrialEvent) -> Trial:
+def after(trial: Trial | None, event: TrialEvent) -> Trial:
+    """The trial that the event leaves."""
     match event:
         case Chosen():
             assert trial is None, "parameters are chosen once"
@@ -216,11 +195,12 @@ def _after(trial: Trial | None, event: TrialEvent) -> Trial:
                 started=event.time,
                 extra=known.extra,
                 attempt=event.attempt,
+                failures=known.failures,
             )
         case Reported() | Noted() if event.ignored:
             return _known(trial)
         case Reported(kind="final"):
-            return replace(_known(trial), final=event.value, has_final=True)
+            return replace(_known(trial), final=event.value, has_final=True, line=event.line)
         case Reported():
             known = _known(trial)
             return replace(known, reports=known.reports + 1)
@@ -230,12 +210,15 @@ def _after(trial: Trial | None, event: TrialEvent) -> Trial:
             own = {event.key: event.value} if event.is_known else {}
             return replace(known, parameters={**others, **own})
         case Ended():
+            known = _known(trial)
+            has_failed = event.interrupted and event.status is Status.FAILED
             return replace(
-                _known(trial),
+                known,
                 status=event.status,
                 cause=event.cause,
                 seconds=event.seconds,
                 interrupted=event.interrupted,
+                failures=known.failures + has_failed,
             )
 
 

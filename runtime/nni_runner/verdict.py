@@ -8,6 +8,8 @@ import signal
 from nni_runner.launchers.launcher import End, Exited
 from nni_runner.trial import Status, Trial
 
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
 
 def verdict(
     trial: Trial, exited: Exited, canceled: tuple[Status, str] | None
@@ -26,10 +28,17 @@ def verdict(
             return Status.FAILED, "killed by signal SIGKILL (out of memory?)"
         case End.LOST:
             return Status.FAILED, "lost: the process that watched it was killed"
-        case End.NOT_STARTED:
+        case End.NOT_STARTED | End.NO_ROOM:
             return Status.FAILED, f"can't be started: {exited.problem}"
         case End.ITSELF:
             return _of_code(trial, exited.code)
+
+
+def is_worth_a_retry(exited: Exited) -> bool:
+    """Whether something else than the trial brought it to its end: it may do better next time."""
+    if exited.end in (End.LOST, End.MEMORY):
+        return True
+    return exited.end is End.ITSELF and -(exited.code or 0) in _FROM_OUTSIDE
 
 
 def _of_code(trial: Trial, code: int | None) -> tuple[Status, str]:
@@ -41,7 +50,8 @@ def _of_code(trial: Trial, code: int | None) -> tuple[Status, str]:
     if trial.final is None:
         return Status.FAILED, "no final result"
     if trial.value is None:
-        return Status.FAILED, f"the final result is no finite number: {_cut(trial.final)}"
+        where = f" (line {trial.line})" if trial.line else ""
+        return Status.FAILED, f"the final result is no finite number: {_cut(trial.final)}{where}"
     return Status.SUCCEEDED, ""
 
 

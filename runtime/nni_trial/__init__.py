@@ -1,8 +1,9 @@
 """What compiled code calls, and what `nni` re-exports: parameters in, results out.
 
 The runner hands a trial two files: the parameters it chose, and one to append results to. A
-result is on disk when a report returns, whatever happens to the runner; a byte into the runner's
-bell, a named pipe, only makes it look sooner. Without a runner every call is without effect.
+result is on disk when a report returns, whatever happens to the runner; its number, written into
+the runner's bell, a named pipe, only makes it look sooner. Without a runner every call is without
+effect.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ PARAMETERS_FILE = "NNI_PARAMETERS_FILE"
 RESULTS_FILE = "NNI_RESULTS_FILE"
 BELL = "NNI_BELL"
 
+_LARGEST = 1.7976931348623157e308  # of the numbers that can be ranked
 _STANDALONE = "STANDALONE"  # NNI's own word for a trial without an experiment
 
 
@@ -68,12 +70,33 @@ def _send(record: dict[str, Any]) -> None:
     line = json.dumps(record, default=_json_fallback).encode() + b"\n"
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        written = os.write(file, line)
+        while line:
+            line = line[_write(file, line, path) :]
     finally:
         os.close(file)
-    if written != len(line):
-        raise OSError(f"{path}: a result could not be written as a whole; is the disk full?")
     _ring()
+
+
+_PAUSE_S = 0.5
+
+
+def _write(file: int, data: bytes, path: str) -> int:
+    """How many bytes of it were written; waits while the disk is full."""
+    import errno
+    import sys
+    import time
+
+    is_told = False
+    while True:
+        try:
+            return os.write(file, data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            if not is_told:
+                print(f"nni: {path}: {error.strerror}; waiting for room", file=sys.stderr)
+                is_told = True
+            time.sleep(_PAUSE_S)
 
 
 def _ring() -> None:
@@ -81,10 +104,10 @@ def _ring() -> None:
     try:
         bell = os.open(os.environ[BELL], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            os.write(bell, b"!")
+            os.write(bell, f"{get_sequence_id()}\n".encode())
         finally:
             os.close(bell)
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):
         pass
 
 
@@ -179,7 +202,7 @@ def report_intermediate_result(metric: Any) -> None:
 
     A numpy or torch scalar counts as a number. Raises TypeError for anything else.
     """
-    _send({"kind": "intermediate", "value": _metric("report_intermediate_result", metric)})
+    _report("intermediate", metric)
 
 
 def report_final_result(metric: Any) -> None:
@@ -187,7 +210,7 @@ def report_final_result(metric: Any) -> None:
 
     A numpy or torch scalar counts as a number. Raises TypeError for anything else.
     """
-    _send({"kind": "final", "value": _metric("report_final_result", metric)})
+    _report("final", metric)
 
 
 def get_experiment_id() -> str:
@@ -203,6 +226,26 @@ def get_trial_id() -> str:
 def get_sequence_id() -> int:
     """The trial's number in its experiment, counted from 0; 0 without an experiment."""
     return int(os.environ.get("NNI_TRIAL_SEQ_ID", "0"))
+
+
+def _report(kind: str, metric: Any) -> None:
+    value = _metric(f"report_{kind}_result", metric)
+    record = {"kind": kind, "value": value}
+    number = value["default"] if isinstance(value, dict) else value
+    if not abs(number) <= _LARGEST:  # NaN too: whoever reads of it wants to know where to look
+        record["line"] = _line_of_caller(3)
+    _send(record)
+
+
+def _line_of_caller(depth: int) -> str:
+    """FILE:LINE of the code so many calls above, the file relative to the trial's code."""
+    import sys
+
+    frame = sys._getframe(depth)
+    path, folder = frame.f_code.co_filename, os.environ.get("NNI_CODE_DIR", "")
+    if folder and os.path.isabs(path) and path.startswith(os.path.join(folder, "")):  # noqa: PTH117, PTH118
+        path = os.path.relpath(path, folder)
+    return f"{path}:{frame.f_lineno}"
 
 
 def _metric(caller: str, metric: Any) -> Any:

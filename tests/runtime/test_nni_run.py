@@ -193,7 +193,7 @@ def test_failing_trials_don_t_end_an_experiment_that_works(lab: Lab) -> None:
         "ok": ("SUCCEEDED", ""),
         "exit": ("FAILED", "exit code 3"),
         "raise": ("FAILED", "exit code 1"),
-        "nan": ("FAILED", "the final result is no finite number: NaN"),
+        "nan": ("FAILED", "the final result is no finite number: NaN (line train.py:7)"),
         "silent": ("FAILED", "no final result"),
         "after": ("FAILED", "killed by signal SIGKILL"),
     }
@@ -212,7 +212,7 @@ def test_a_script_that_never_works_is_given_up(lab: Lab, script: str, expected: 
     report = '"""@nni.report_final_result(x)"""' if script != "pass" else ""
     lab.write(
         "train.py",
-        f'"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\n{script}\n{report}\n',
+        f'"""@nni.variable(nni.randint(1, 1000), name=x)"""\nx = 1\n{script}\n{report}\n',
     )
     done = lab.run("--maximize", "--trials", "50")
     assert done.returncode == 1
@@ -279,7 +279,7 @@ def test_the_goal(lab: Lab, words: str, value: int) -> None:
 
 
 HANG = (
-    '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport os, time\n'
+    '"""@nni.variable(nni.randint(1, 1000), name=x)"""\nx = 1\nimport os, time\n'
     'open(os.environ["NNI_OUTPUT_DIR"] + "/pid", "w").write(str(os.getpid()))\n'
     'if os.environ["NNI_TRIAL_SEQ_ID"] != "0": time.sleep(99)\n"""@nni.report_final_result(x)"""\n'
 )
@@ -521,7 +521,7 @@ def test_second_final_results_and_torn_reports_are_told(lab: Lab) -> None:
     """The first final result counts; nothing is dropped without a word."""
     lab.write(
         "train.py",
-        '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport os\n'
+        '"""@nni.variable(nni.randint(1, 1000), name=x)"""\nx = 1\nimport os\n'
         '"""@nni.report_final_result(x)"""\n"""@nni.report_final_result(x + 10)"""\n'
         'open(os.environ["NNI_RESULTS_FILE"], "a").write(\'{"kind": "final", "va\')\n',
     )
@@ -535,7 +535,7 @@ def test_much_output_and_many_reports(lab: Lab) -> None:
     """A chatty trial is read as it comes, and loses nothing."""
     lab.write(
         "train.py",
-        '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport sys\n'
+        '"""@nni.variable(nni.randint(1, 1000), name=x)"""\nx = 1\nimport sys\n'
         "for i in range(3000):\n"
         '    print("y" * 1000, flush=False)\n    """@nni.report_intermediate_result(i)"""\n'
         'sys.stdout.buffer.write(b"\\xff\\x00\\x1b[2J")\n"""@nni.report_final_result(x)"""\n',
@@ -610,20 +610,21 @@ def test_a_result_that_can_t_be_printed_is_told(lab: Lab) -> None:
 
 
 def test_an_experiment_that_can_t_go_on_shows_what_it_found(lab: Lab) -> None:
-    """Its folder vanishes, say."""
+    """A folder of its own has become something else, say."""
     lab.write(
         "train.py",
-        '"""@nni.variable(nni.choice(1, 2), name=x)"""\nx = 1\nimport os, shutil\n'
+        '"""@nni.variable(nni.randint(1, 1000), name=x)"""\nx = 1\nimport os, shutil\n'
         '"""@nni.report_final_result(x)"""\n'
         'if os.environ["NNI_TRIAL_SEQ_ID"] == "1":\n'
-        '    shutil.rmtree(os.path.dirname(os.environ["NNI_OUTPUT_DIR"]))\n',
+        '    trials = os.path.dirname(os.environ["NNI_OUTPUT_DIR"])\n'
+        '    shutil.rmtree(trials); open(trials, "w").close()\n',
     )
     done = lab.run("--maximize", "--trials", "9", "--json")
     report = json.loads(done.stdout)
     assert done.returncode == 1
     assert report["experiment"]["status"] == "failed"
     assert "can't be written" in report["experiment"]["reason"]
-    assert report["best"]["value"] in (1, 2)
+    assert report["best"] is not None
 
 
 def test_only_a_time_limit_is_no_trial_limit(lab: Lab) -> None:

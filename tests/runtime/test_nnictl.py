@@ -31,7 +31,7 @@ from waiting import wait_for
 
 # The baseline ends by itself, every other trial when the test says so.
 SCRIPT = '''
-"""@nni.variable(nni.choice(1, 2, 3), name=x)"""
+"""@nni.variable(nni.randint(1, 1000), name=x)"""
 x = 2
 import os, sys, time
 print("\\x1b[2Jtrial", os.environ["NNI_TRIAL_SEQ_ID"], "\\xe9", flush=True)
@@ -132,7 +132,7 @@ def test_an_experiment_from_its_start_to_its_deletion(start: Callable[..., Runni
     shown = json.loads(one.done("experiment", "show", one.id[:4], "--json"))
     assert {**shown, **listed} == shown
     assert shown["process"]["pid"] == one.process.pid
-    assert shown["search_space"] == {"train/x/choice": {"_type": "choice", "_value": [1, 2, 3]}}
+    assert shown["search_space"] == {"train/x/randint": {"_type": "randint", "_value": [1, 1000]}}
     assert "(process " in one.done("experiment", "show")
     trials = json.loads(one.done("trial", "ls", "--json"))
     assert [trial["status"] for trial in trials] == ["SUCCEEDED", "RUNNING", "RUNNING"]

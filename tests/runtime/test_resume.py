@@ -23,6 +23,7 @@ from lab import TRAIN, Lab
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Plan
+from nni_runner.history import History
 from nni_runner.lock import locked
 from nni_runner.options import make
 from nni_runner.reliving import relive, tell
@@ -30,7 +31,6 @@ from nni_runner.trial import (
     Chosen,
     Ended,
     Event,
-    History,
     Reported,
     SpaceChanged,
     Started,
@@ -217,7 +217,7 @@ def test_every_tuner_relives(name: str) -> None:
             record(Reported(ends, "final", math.sin(ends), 0.0))
             status = Status.FAILED if ends % 5 == 4 else Status.SUCCEEDED
             record(Ended(ends, status, "", 0.0, 0.0))
-            tell(tuner, domains, history.trials[ends])
+            tell(tuner, domains, history.trials[ends], history.trials[ends].value)
     again = make(plan)
     again.checkpoints = Path("/nowhere")
     assert relive(again, plan, events) == []

@@ -11,18 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nni_runner.errors import RunnerError
+from nni_runner.history import History
 from nni_runner.store import Store
 from nni_runner.trial import (
     Chosen,
     Ended,
     Event,
-    History,
     Noted,
     Reported,
     Started,
     Status,
     metric,
-    ranking,
 )
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.floats(-1e9, 1e9), st.text())
@@ -127,14 +126,14 @@ def test_only_finite_numbers_are_ranked(value: Any, expected: float | None) -> N
     assert metric(value) == expected
 
 
-def test_ranking_is_by_value_then_by_number() -> None:
+@pytest.mark.parametrize(("maximize", "order"), [(True, [0, 2, 1, 3]), (False, [1, 3, 0, 2])])
+def test_ranking_is_by_value_then_by_number(maximize: bool, order: list[int]) -> None:
     """In both directions; trials that did not succeed aren't in it."""
-    history = History()
+    history = History(maximize)
     for number, value in enumerate([2, 1, 2, 1, 0]):
         history.add(Chosen(number, {}, False, 0.0))
         history.add(Reported(number, "final", value, 0.0))
         status = Status.FAILED if value == 0 else Status.SUCCEEDED
         history.add(Ended(number, status, "", 0.0, 0.0))
-    trials = history.trials.values()
-    assert [trial.number for trial in ranking(trials, maximize=True)] == [0, 2, 1, 3]
-    assert [trial.number for trial in ranking(trials, maximize=False)] == [1, 3, 0, 2]
+    assert [trial.number for trial in history.ranked()] == order
+    assert history.best == history.trials[order[0]]

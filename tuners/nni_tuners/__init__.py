@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nni_tuners.metis import MetisTuner
     from nni_tuners.pbt import PBTTuner
     from nni_tuners.qmc import QMCTuner
-    from nni_tuners.random_search import RandomTuner
+    from nni_tuners.random_search import RandomTuner, random_parameters
     from nni_tuners.registry import TUNERS, find_tuner, make_tuner, official_name
     from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
     from nni_tuners.smac import SMACTuner
@@ -46,6 +46,7 @@ __all__ = [
     "find_tuner",
     "make_tuner",
     "official_name",
+    "random_parameters",
 ]
 
 _HOMES = {
@@ -62,6 +63,7 @@ _HOMES = {
     "PBTTuner": "pbt",
     "QMCTuner": "qmc",
     "RandomTuner": "random_search",
+    "random_parameters": "random_search",
     "RegularizedEvolutionTuner": "regularized_evolution",
     "SMACTuner": "smac",
     "TPETuner": "tpe",

@@ -6,7 +6,7 @@ between 0 and 1. Options of a choice have no order: they are known by their inde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TypeAlias
 
@@ -65,6 +65,10 @@ class Code:
         """Every row once, None where there are more than MAX_LISTED."""
         if self.size is None or self.size > MAX_LISTED:
             return None
+        return np.array(list(self.every_row()), dtype=float)
+
+    def every_row(self) -> Iterator[Floats]:
+        """Every row once, of a space of a finite size."""
         axes = [
             range(options) if options else numbers_of(column.domain)
             for options, column in zip(self.options.tolist(), self.columns, strict=True)
@@ -72,14 +76,12 @@ class Code:
         found = combinations(
             [len(axis) for axis in axes], [column.condition for column in self.columns]
         )
-        rows = [
-            [
+        for indices in found:
+            row = [
                 neutral if index is None else axis[index]
                 for axis, index, neutral in zip(axes, indices, self.neutral, strict=True)
             ]
-            for indices in found
-        ]
-        return np.array(rows, dtype=float)
+            yield np.array(row, dtype=float)
 
     def encode(self, parameters: Mapping[str, Value]) -> Floats:
         """The row of canonical parameters."""

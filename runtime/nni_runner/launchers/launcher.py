@@ -28,7 +28,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Rang:
-    """Some trial has reported something: look at the results."""
+    """These trials have reported something: look at their results."""
+
+    numbers: frozenset[int]
 
 
 class End(str, Enum):
@@ -39,6 +41,7 @@ class End(str, Enum):
     MEMORY = "memory"  # a SIGKILL from outside, and Linux has ended something for want of memory
     LOST = "lost"  # what watched it was killed
     NOT_STARTED = "not started"
+    NO_ROOM = "no room"  # not started for want of memory, processes, open files or disk space
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,15 @@ class Interrupted:
     signal: int
 
 
-Notice = Rang | Exited | Interrupted | Asked
+@dataclass(frozen=True)
+class Answered:
+    """The tuner has answered a call, by what came of it."""
+
+    call: object
+    answer: object
+
+
+Notice = Rang | Exited | Interrupted | Asked | Answered
 Notices = queue.SimpleQueue[Notice]
 
 

@@ -14,13 +14,15 @@ from nni_runner.errors import RunnerError
 from nni_runner.launchers.launcher import End, Exited, Job, Notices, Rang
 from nni_runner.launchers.supervised import Supervisor
 
+_PIPE = 65536  # bytes that it holds
+_LONGEST_NUMBER = 20
 _BINARIES = str(Path(sys.executable).parent)
 
 
 class LocalLauncher:
     """Starts each trial by a supervisor, which takes its whole tree of processes down with it.
 
-    Trials ring a named pipe, the bell, when they have reported something.
+    Trials write their number into a named pipe, the bell, when they have reported something.
     """
 
     def __init__(self, notices: Notices) -> None:
@@ -45,7 +47,7 @@ class LocalLauncher:
             if not self._supervisors[-1].is_alive:  # somebody killed it
                 self._supervisors.append(Supervisor(self._notices, self._environment))
         except (OSError, RuntimeError) as error:
-            self._notices.put(Exited(job.number, None, End.NOT_STARTED, str(error)))
+            self._notices.put(Exited(job.number, None, End.NO_ROOM, str(error)))
             return
         self._supervisors[-1].start(job)
 
@@ -62,15 +64,22 @@ class LocalLauncher:
         for supervisor in self._supervisors:
             supervisor.close()
         self._closing = True
-        os.write(self._bell, b"!")
+        os.write(self._bell, b"\n")
         self._listener.join()
         os.close(self._bell)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _listen(self) -> None:
+        rest = b""
         while not self._closing:
-            os.read(self._bell, 65536)
-            self._notices.put(Rang())
+            data = os.read(self._bell, _PIPE)
+            *words, rest = (rest + data).split(b"\n")
+            numbers = {int(word) for word in words if word.isdigit()}
+            if len(data) == _PIPE:  # it was full, and some couldn't ring
+                numbers.update(*(supervisor.running for supervisor in self._supervisors))
+            if numbers:
+                self._notices.put(Rang(frozenset(numbers)))
+            rest = rest[-_LONGEST_NUMBER:]  # whatever somebody else writes there
 
 
 def trial_environment(own: dict[str, str]) -> dict[str, str]:

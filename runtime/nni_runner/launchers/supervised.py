@@ -45,6 +45,11 @@ class Supervisor:
         """Whether it can start trials."""
         return self._process.poll() is None
 
+    @property
+    def running(self) -> list[int]:
+        """The trials that it has not reported as ended."""
+        return list(self._running)
+
     def start(self, job: Job) -> None:
         """Starts a trial."""
         with self._lock:

@@ -16,7 +16,7 @@ import signal
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.watcher import KILL, TERMINATE, Watcher
+from nni_runner.supervisor.watcher import KILL, TERMINATE, Watcher, end_of
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Server:
                 raise
         except OSError as error:
             problem = f"{order['command'][0]}: {error.strerror}"
-            _tell({"number": order["number"], "end": "not started", "problem": problem})
+            _tell({"number": order["number"], "end": end_of(error), "problem": problem})
             return
         if pid == 0:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -20,6 +21,9 @@ _GOING_S = 0.1  # in which what a trial leaves behind may end by itself, as mult
 _AGAIN_S = 0.02
 _NEVER = float("inf")
 _CHUNK = 65536
+_NO_ROOM = {
+    errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT
+}  # fmt: skip
 
 KILL, TERMINATE = b"K", b"T"
 
@@ -55,7 +59,7 @@ class Watcher:
         except (OSError, ValueError) as error:
             what = os.fsdecode(getattr(error, "filename", None) or self._command[0])
             problem = f"{what}: {getattr(error, 'strerror', None) or error}"
-            return self._report(end="not started", problem=problem[:500])
+            return self._report(end=end_of(error), problem=problem[:500])
         while self._code is None or not self._is_empty:
             self._wait()
         for pipe in list(self._files):
@@ -172,6 +176,11 @@ class Watcher:
         for _ in range(2**20 // _CHUNK + 1):
             if not self._pump(pipe):
                 return
+
+
+def end_of(error: Exception) -> str:
+    """How a trial ends that could not be started."""
+    return "no room" if getattr(error, "errno", None) in _NO_ROOM else "not started"
 
 
 def _bytes(text: str) -> bytes:

@@ -1,0 +1,206 @@
+"""What the next trial runs with: the script's own values, what somebody wrote down, then the tuner.
+
+A tuner that raises, takes too long or answers nonsense costs its one suggestion: random parameters
+take the place of it, unless the plan says to stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nni_annotate.domains import show
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.errors import RunnerError
+from nni_runner.experiment import Place, Plan
+from nni_runner.history import History, key_of
+from nni_runner.inbox import Inbox
+from nni_runner.launchers.launcher import Answered, Notices
+from nni_runner.reliving import tell
+from nni_runner.trial import Chosen, Trial
+from nni_runner.tuner_thread import Nothing, Raised, TunerThread
+from nni_tuners import Tuner, random_parameters
+
+_LAST_WORDS_S = 1.0  # in which the tuner is told what it has not come to hear
+MOST_ASKED = 5  # times for one trial, as long as what the tuner suggests has been tried
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Why the tuner's own suggestion can't be used: by a word, and in words."""
+
+    word: str
+    message: str
+    error: BaseException | None = None
+
+
+_ENDING = object()
+_Suggestion = tuple[Parameters, Parameters]
+
+
+class Chooser:
+    """Chooses the parameters of trials, and tells the tuner of them and of what became of them.
+
+    The tuner knows what is in the history; `fresh` gives what makes another one that knows what is
+    in there by then.
+    """
+
+    def __init__(
+        self, plan: Plan, place: Place, space: SearchSpace, defaults: Parameters, history: History,
+        tuner: Tuner, fresh: Callable[[], Callable[[], Tuner]], notices: Notices, inbox: Inbox,
+        say: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._plan, self._space, self._defaults = plan, space, defaults
+        self._history = history
+        self._fresh, self._notices, self._inbox, self._say = fresh, notices, inbox, say
+        self._extra_keys = tuner.extra_keys
+        self._log = place.folder / "tuner-errors.txt"
+        self._thread = TunerThread(lambda: tuner, notices)
+        self._is_hung = False
+        self._tried = {key_of(t.parameters, t.extra) for t in history.trials.values()}
+        self._told: set[str] = set()
+        self.is_exhausted = False
+
+    def choose(self, number: int) -> Chosen | None:
+        """A new trial's parameters; None where there are none, or the experiment ends."""
+        if number == 0 and self._plan.baseline:
+            return Chosen(number, self._defaults, True, time.time(), asked=0)
+        if self._is_given(number):
+            given = self._plan.tried[number - self._plan.baseline]
+            return Chosen(number, given, False, time.time(), asked=0)
+        return self._ask(number)
+
+    def take(self, chosen: Chosen) -> None:
+        """The choice is recorded: a trial runs with it."""
+        self._tried.add(key_of(chosen.parameters, chosen.extra))
+        if self._is_hung:
+            self._thread.leave()
+            self._thread = TunerThread(self._fresh(), self._notices)
+            self._is_hung = False
+        elif chosen.instead or self._is_given(chosen.number):
+            number, parameters = chosen.number, chosen.parameters
+            self._thread.tell(lambda tuner: tuner.expect_trial(number, parameters))
+
+    def tell(self, trial: Trial) -> None:
+        """Tells the tuner what became of a trial."""
+        value, space = self._history.result(trial), self._space
+        self._thread.tell(lambda tuner: tell(tuner, space, trial, value))
+
+    def hear(self, answered: Answered) -> None:
+        """Takes in that the tuner raised something when it was told something."""
+        if isinstance(answered.answer, Raised):
+            fault = _raised(answered.answer.error, "told of a trial")
+            self._complain(fault, "it goes on without that")
+
+    def close(self) -> None:
+        """Nothing more is chosen."""
+        self._thread.leave(_LAST_WORDS_S)
+
+    def _is_given(self, number: int) -> bool:
+        return 0 <= number - self._plan.baseline < len(self._plan.tried)
+
+    def _ask(self, number: int) -> Chosen | None:
+        """The tuner's suggestion, or what takes its place."""
+        asked = 0
+        while asked < MOST_ASKED:
+            answer = self._answer(number)
+            if answer is _ENDING:
+                return None
+            if isinstance(answer, Nothing):
+                self.is_exhausted = True
+                return None
+            asked += not (isinstance(answer, _Fault) and answer.word == "hung")
+            found = answer if isinstance(answer, _Fault) else self._checked(answer, number)
+            if isinstance(found, _Fault):
+                self._complain(found, f"random parameters for trial {number} instead")
+                return self._random(number, asked, found)
+            if not self._is_tried(*found):
+                return Chosen(number, found[0], False, time.time(), found[1], asked)
+        return self._random(number, asked, _Fault("tried", "suggests what has been tried"))
+
+    def _answer(self, number: int) -> Any:
+        """What the tuner returns, Nothing, or a fault; _ENDING where the experiment ends."""
+        patience = self._plan.tuner_seconds
+        left = patience - self._thread.busy
+        if left > 0:
+            call = self._thread.ask(number)
+            notice = self._inbox.wait_for(
+                lambda one: isinstance(one, Answered) and one.call is call, left
+            )
+            if isinstance(notice, Answered):
+                answer = notice.answer
+                if not isinstance(answer, Raised):
+                    return answer
+                return _raised(answer.error, f"asked for trial {number}")
+            self._is_hung = not self._thread.withdraw(call)
+        if self._inbox.is_ending():
+            return _ENDING
+        return _Fault("hung", f"has not answered for {patience:g} s")
+
+    def _checked(self, answer: Any, number: int) -> _Suggestion | _Fault:
+        """The parameters and what else the tuner gives the trial."""
+        if not isinstance(answer, Mapping):
+            return _Fault("nonsense", f"expected a dict of parameters, found {show(answer)}")
+        try:
+            extra = {key: answer[key] for key in self._extra_keys}
+            own = {key: value for key, value in answer.items() if key not in self._extra_keys}
+            parameters = self._space.canonical(own)
+        except SpaceError as error:
+            return _Fault("nonsense", f"its suggestion for trial {number}: {error}")
+        except KeyError as error:
+            return _Fault("nonsense", f"its suggestion for trial {number} has no {error}")
+        missing = [key for key in self._space if key not in parameters]
+        if missing:
+            return _Fault("nonsense", f"left out {', '.join(missing)} of trial {number}")
+        return parameters, extra
+
+    def _is_tried(self, parameters: Parameters, extra: Parameters) -> bool:
+        if self._plan.duplicates != "skip":
+            return False
+        key = key_of(parameters, extra)
+        return key in self._tried or key == self._baseline_key()
+
+    def _baseline_key(self) -> str:
+        """That of the script's own values, which are known when it has run."""
+        baseline = self._history.baseline
+        if baseline is None or not self._space.contains(baseline.parameters):
+            return ""
+        return key_of(self._space.canonical(baseline.parameters), {})
+
+    def _random(self, number: int, asked: int, fault: _Fault) -> Chosen | None:
+        """Random parameters that have not been tried; None where everything has been."""
+        if self._extra_keys:
+            raise RunnerError(
+                f"the tuner {fault.message}; nothing can take its place, as it also gives trials "
+                f"{', '.join(self._extra_keys)}"
+            )
+        found = random_parameters(
+            self._space, (self._plan.seed, number), lambda one: self._is_tried(one, {})
+        )
+        if found is None:
+            self.is_exhausted = True
+            return None
+        return Chosen(number, found, False, time.time(), {}, asked, fault.word)
+
+    def _complain(self, fault: _Fault, instead: str) -> None:
+        """Says what the tuner did, each thing once, and keeps where it came from."""
+        message = f"the tuner {fault.message}"
+        if fault.error is not None:
+            with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as file:
+                file.write("".join(traceback.format_exception(fault.error)) + "\n")
+            message += f" (see {self._log})"
+        if self._plan.on_tuner_error == "stop":
+            raise RunnerError(message)
+        if message not in self._told:
+            self._told.add(message)
+            self._say(f"{message}; {instead}")
+
+
+def _raised(error: BaseException, when: str) -> _Fault:
+    message = f"raised {type(error).__name__} when it was {when}: {error}"
+    return _Fault("raised", message, error)

@@ -1,0 +1,73 @@
+"""The notices that a loop waits for, in their order but for those that can't wait."""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+
+from nni_runner.launchers.launcher import Interrupted, Notice, Notices, Rang
+from nni_runner.requests import Asked
+
+
+class Inbox:
+    """Takes notices out of their queue.
+
+    `attend` is called with what can't wait; `is_ending` says whether no more trials are to start.
+    """
+
+    def __init__(
+        self,
+        notices: Notices,
+        attend: Callable[[Notice], None],
+        is_ending: Callable[[], bool],
+    ) -> None:
+        self._notices = notices
+        self._attend = attend
+        self.is_ending = is_ending
+        self._aside: deque[Notice] = deque()
+
+    def next(self, seconds: float) -> Notice | None:
+        """The next notice, None where none comes in this time.
+
+        Of several that ring one after the other it is one that says all.
+        """
+        notice = self._aside.popleft() if self._aside else self._get(seconds)
+        while isinstance(notice, Rang):
+            following = self._aside.popleft() if self._aside else self._get(0.0)
+            if not isinstance(following, Rang):
+                if following is not None:
+                    self._aside.appendleft(following)
+                break
+            notice = Rang(notice.numbers | following.numbers)
+        return notice
+
+    def wait_for(self, is_wanted: Callable[[Notice], bool], seconds: float) -> Notice | None:
+        """The next notice of that kind; None if none comes in time, or the experiment ends.
+
+        What somebody asks for is attended to meanwhile, all else is left for `next`.
+        """
+        end = time.monotonic() + seconds
+        while not self.is_ending():
+            notice = self._get(min(end - time.monotonic(), _LOOK_S))
+            if notice is None:
+                if time.monotonic() >= end:
+                    return None
+            elif is_wanted(notice):
+                return notice
+            elif isinstance(notice, Interrupted | Asked):
+                self._attend(notice)
+            else:
+                self._aside.append(notice)
+        return None
+
+    def _get(self, seconds: float) -> Notice | None:
+        try:
+            return self._notices.get(timeout=None if math.isinf(seconds) else max(seconds, 0.0))
+        except queue.Empty:
+            return None
+
+
+_LOOK_S = 1.0  # from one look at whether the experiment ends to the next
