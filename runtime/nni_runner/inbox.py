@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from nni_runner.launchers.launcher import Interrupted, Notice, Notices, Rang
+from nni_runner.launchers.launcher import Exited, Interrupted, Notice, Notices, Rang
 from nni_runner.requests import Asked
 
 
@@ -32,17 +32,20 @@ class Inbox:
     def next(self, seconds: float) -> Notice | None:
         """The next notice, None where none comes in this time.
 
-        Of several that ring one after the other it is one that says all.
+        Of several that ring in a row it is one that says all; who has ended needn't ring.
         """
         notice = self._aside.popleft() if self._aside else self._get(seconds)
+        numbers: frozenset[int] = frozenset()
         while isinstance(notice, Rang):
-            following = self._aside.popleft() if self._aside else self._get(0.0)
-            if not isinstance(following, Rang):
-                if following is not None:
-                    self._aside.appendleft(following)
-                break
-            notice = Rang(notice.numbers | following.numbers)
-        return notice
+            numbers |= notice.numbers
+            notice = self._aside.popleft() if self._aside else self._get(0.0)
+        if isinstance(notice, Exited):
+            numbers -= {notice.number}
+        if not numbers:
+            return notice
+        if notice is not None:
+            self._aside.appendleft(notice)
+        return Rang(numbers)
 
     def wait_for(self, is_wanted: Callable[[Notice], bool], seconds: float) -> Notice | None:
         """The next notice of that kind; None if none comes in time, or the experiment ends.

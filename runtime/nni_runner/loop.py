@@ -36,7 +36,7 @@ from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot
 from nni_runner.store import Store
-from nni_runner.trial import Ended, Event, Started, Status, Trial
+from nni_runner.trial import Chosen, Ended, Event, Started, Status, Trial, after
 from nni_runner.width import Width
 from nni_tuners import Tuner, TunerError
 
@@ -174,28 +174,25 @@ class Loop:
 
     def _start_next(self) -> bool:
         """Starts a trial that waits, or a new one; whether there was any, and room for it."""
-        if not self._queue:
-            chosen = self._chooser.choose(len(self.history.trials))
-            if chosen is None:
-                return False
-            self._record([chosen])
-            self._chooser.take(chosen)
-            self._queue.append(chosen.number)
-        return self._start(self.history.trials[self._queue.popleft()])
+        if self._queue:
+            return self._start(self.history.trials[self._queue.popleft()])
+        chosen = self._chooser.choose(len(self.history.trials))
+        return chosen is not None and self._start(after(None, chosen), chosen)
 
-    def _start(self, trial: Trial) -> bool:
-        """Starts the next attempt at a trial; whether that was possible."""
+    def _start(self, trial: Trial, chosen: Chosen | None = None) -> bool:
+        """Starts the next attempt at a trial, which may be new; whether that was possible."""
         number, attempt = trial.number, trial.attempt + 1
         try:
             file, environment = self._recorder.patiently(
                 lambda: prepare(self.place, self.code, trial, attempt)
             )
         except NoRoomError as error:
+            self._claim(chosen)
             self._make_wait(number, str(error))
             return False
         slot = Slot(number, file, self.older.pop(number, None), self.tell)
         self._slots[number] = slot
-        self._record([Started(number, attempt, time.time())])
+        self._claim(chosen, Started(number, attempt, time.time()))
         if self._is_ending():  # it came while there was nowhere to write
             slot.cancel(Status.SYS_CANCELED, "not started", is_cut_off=True)
             self._finish(Exited(number))
@@ -204,6 +201,12 @@ class Loop:
         limit = self.plan.trial_seconds
         self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
         return True
+
+    def _claim(self, chosen: Chosen | None, *started: Started) -> None:
+        """Writes down what is about to run, before it does."""
+        self._record([*([chosen] if chosen else []), *started])
+        if chosen:
+            self._chooser.take(chosen)
 
     def _make_wait(self, number: int, problem: str) -> None:
         """There is no room for this trial: it waits, and fewer run at a time for a while."""
@@ -346,8 +349,10 @@ class Loop:
         """Gives every trial that an error left running its end in the history."""
         for number, slot in self._slots.items():
             slot.close()
-            trial = self.history.trials[number]
-            if trial.attempt == 0 or trial.has_ended:  # it is the claim that failed
+            trial = self.history.trials.get(number)
+            if (
+                trial is None or trial.attempt == 0 or trial.has_ended
+            ):  # it is the claim that failed
                 continue
             end = (Status.SYS_CANCELED, "the runner failed", time.monotonic() - slot.begun)
             event = Ended(number, *end, time.time(), trial.attempt, interrupted=True)

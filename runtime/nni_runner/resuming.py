@@ -41,7 +41,7 @@ def resume(
     import_numpy_with_one_thread()
     # The other commands do without tuners, and so they start at once.
     from nni_runner.cli import check_environment, finish, told
-    from nni_runner.session import Changes, resume_experiment
+    from nni_runner.resumption import Changes, resume_experiment
 
     with told():
         check_environment()

@@ -1,65 +1,42 @@
-"""A runner's time with an experiment: a new one's first, or one that goes on where it stood."""
+"""A runner's time with an experiment, from a new one's beginning or from where one stood."""
 
 from __future__ import annotations
 
 import shlex
-import shutil
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
-from nni_annotate.cli import show_diagnostics
 from nni_annotate.space import SearchSpace
 from nni_runner.control import Control
-from nni_runner.errors import RunnerError, UsageError
+from nni_runner.errors import RunnerError
 from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place
 from nni_runner.failure import explain_failure
-from nni_runner.launchers.launcher import Interrupted, Notices
+from nni_runner.launchers.launcher import Interrupted, Launcher, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked
 from nni_runner.loop import Loop
 from nni_runner.options import make
 from nni_runner.progress import make_progress
-from nni_runner.recovery import leave_out, recover
 from nni_runner.reliving import relive
 from nni_runner.report import Report
 from nni_runner.results import ResultsFile
 from nni_runner.store import Store
-from nni_runner.target import Target, read_target
+from nni_runner.target import Target
 from nni_runner.trial import Event, SpaceChanged
 from nni_tuners import Tuner, TunerError
 
+MakeLauncher = Callable[[Notices], Launcher]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What a resume may change; None leaves it as it was."""
-
-    trials: int | None = None
-    seconds: float | None = None
-    concurrency: int | None = None
-    accept_new_space: bool = False
-
-    def to_plan(self, plan: Plan, chosen: int) -> Plan:
-        """The plan with them, where so many trials are chosen already. Raises UsageError."""
-        if self.trials is not None and self.trials < chosen:
-            raise UsageError(
-                f"--trials {self.trials}: expected {chosen} at least: so many there are already"
-            )
-        changed: dict[str, Any] = {
-            "trials": self.trials, "seconds": self.seconds, "concurrency": self.concurrency
-        }  # fmt: skip
-        return replace(plan, **{k: v for k, v in changed.items() if v is not None})
 
 
 def run_experiment(
@@ -69,12 +46,13 @@ def run_experiment(
     plan: Plan,
     tuner: Tuner,
     experiments: Path,
+    launcher: MakeLauncher = LocalLauncher,
 ) -> Report:
     """Runs a new experiment to its end. Raises RunnerError, TunerError."""
     if not target.space:
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
     began = SpaceChanged(target.space.to_json(), time.time())
-    _relive(tuner, plan, [began])
+    take_up(tuner, plan, [began])
     place = make_place(experiments)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     with ExitStack() as at_last, locked(place.folder):
@@ -84,23 +62,14 @@ def run_experiment(
             "target": str(path),
             "source": str(path.absolute()),
             "command": command,
-            **_facts_of(target, code, place),
+            **facts_of(target, code, place),
             **plan.to_facts(),
         }
         store = Store(place.history, create=True)
         try:
             store.describe(facts, [began])
-            return _Session(plan, place, facts, target.space, tuner, store, at_last).run()
-        finally:
-            store.close()
-
-
-def resume_experiment(folder: Path, changes: Changes) -> Report:
-    """Goes on with the experiment in that folder. Raises RunnerError, TunerError, CompileError."""
-    with ExitStack() as at_last, locked(folder):
-        store = Store(folder / "history.sqlite")
-        try:
-            return _resume(folder, changes, store, at_last)
+            session = Session(plan, place, facts, target.space, tuner, store, at_last, launcher)
+            return session.run()
         finally:
             store.close()
 
@@ -111,40 +80,8 @@ def resume_command(place: Place) -> str:
     return shlex.join(["nnictl", "resume", place.id if is_usual else str(place.folder)])
 
 
-def _resume(folder: Path, changes: Changes, store: Store, at_last: ExitStack) -> Report:
-    facts, history = store.description(), store.history()
-    if "id" not in facts:
-        raise RunnerError(f"{folder}: this experiment had not begun; start it anew")
-    place = Place(facts["id"], folder)
-    plan = changes.to_plan(Plan.from_facts(facts), len(history.trials))
-    facts |= plan.to_facts()
-    space = SearchSpace.from_json(facts["search_space"])
-    target = _target_today(facts, place)
-    new_space = None if target is None or target.space == space else target.space
-    if new_space is not None and not changes.accept_new_space:
-        raise UsageError(
-            f"{facts['target']}: the search space has changed ({_difference(space, new_space)}): "
-            "--accept-new-space goes on with the new one, and keeps the results that lie in it"
-        )
-    if target is not None:
-        code = _code_today(facts, target, place)
-        facts |= _facts_of(target, code, place)
-    older = recover(store, history, place)
-    if new_space is not None:
-        space = new_space
-        changed = [SpaceChanged(space.to_json(), time.time()), *leave_out(history, space)]
-        store.describe(facts, changed)
-        history = store.history()
-    else:
-        store.describe(facts)
-    tuner = make(plan)
-    tuner.checkpoints = tuner.checkpoints or place.checkpoints
-    _relive(tuner, plan, store.events())
-    session = _Session(plan, place, facts, space, tuner, store, at_last)
-    return session.run(older)
-
-
-def _relive(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> None:
+def take_up(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> None:
+    """Brings a fresh tuner to the end of these events. Raises TunerError, RunnerError."""
     try:
         others = relive(tuner, plan, events)
     except TunerError:
@@ -164,7 +101,7 @@ def _relive(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> None:
 
 
 @dataclass
-class _Session:
+class Session:
     """What a runner takes up; `at_last` is closed when all is written and others may take over."""
 
     plan: Plan
@@ -174,6 +111,7 @@ class _Session:
     tuner: Tuner
     store: Store
     at_last: ExitStack
+    launcher: MakeLauncher
 
     def run(self, older: dict[int, ResultsFile] | None = None) -> Report:
         """Runs trials until nothing is left to do, or somebody interrupts."""
@@ -187,7 +125,7 @@ class _Session:
                 loop = Loop(
                     self.plan, self.place, self.place.folder / self.facts["code"],
                     _command(self.facts), self.space, self.facts["defaults"] or {}, self.tuner,
-                    self._fresh_tuner, self.store, LocalLauncher(notices), notices, progress.show,
+                    self._fresh_tuner, self.store, self.launcher(notices), notices, progress.show,
                     progress.tell, history, used, older or {},
                 )  # fmt: skip
                 outcome = loop.run()
@@ -251,48 +189,17 @@ def _signals_as(notices: Notices) -> Iterator[None]:
             signal.signal(number, previous)
 
 
-def _target_today(facts: dict[str, Any], place: Place) -> Target | None:
-    """The target as it is now; None where it is gone and the experiment has a copy of its own."""
-    source = Path(facts.get("source") or facts["target"]).absolute()
-    if "source" not in facts:  # before schema version 2
-        own = place.code if place.code.exists() else source
-        facts |= {"source": None, "code": _as_recorded(own, place), "code_hash": None}
-    if facts["source"] is None or not source.exists():
-        code = place.folder / facts["code"]
-        if not code.exists():
-            raise RunnerError(f"{code}: the code of this experiment is gone")
-        return None
-    target = read_target(source, place.folder.parent)
-    show_diagnostics(target.warnings)
-    return target
-
-
-def _code_today(facts: dict[str, Any], target: Target, place: Place) -> Path:
-    """Where the code is; that which has changed is put into a folder of its own."""
-    before, now = facts["code_hash"], target.fingerprint()
-    if before == now:
-        return place.folder / str(facts["code"])
-    click.echo(
-        f"warning: {facts['target']}: the code has changed, from {before} to {now}; "
-        "from here on trials run the new one",
-        err=True,
-    )
-    folder = place.folder / f"code-{now}"
-    if folder.exists() and target.tree is not None:  # a runner died on the way, or this is back
-        shutil.rmtree(folder)
-    return target.put(folder, leave_out=place.folder.parent)
-
-
-def _facts_of(target: Target, code: Path, place: Place) -> dict[str, Any]:
+def facts_of(target: Target, code: Path, place: Place) -> dict[str, Any]:
+    """What a history says of the code."""
     return {
-        "code": _as_recorded(code, place),
+        "code": as_recorded(code, place),
         "code_hash": target.fingerprint(),
         "search_space": target.space.to_json(),
         "defaults": target.defaults,
     }
 
 
-def _as_recorded(path: Path, place: Place) -> str:
+def as_recorded(path: Path, place: Place) -> str:
     """Relative to the experiment's folder if it is in there, so that this may be moved."""
     inside = path.is_relative_to(place.folder)
     return str(path.relative_to(place.folder) if inside else path.absolute())
@@ -305,11 +212,3 @@ def _command(facts: dict[str, Any]) -> tuple[str, ...]:
     if is_gone and Path(first).name.startswith("python"):
         first = sys.executable
     return (first, *others)
-
-
-def _difference(before: SearchSpace, now: SearchSpace) -> str:
-    old, new = before.to_json(), now.to_json()
-    words = [f"{key} is new" for key in new if key not in old]
-    words += [f"{key} is gone" for key in old if key not in new]
-    words += [f"{key} is another" for key in new if key in old and old[key] != new[key]]
-    return ", ".join(words) or "the order of its parameters"

@@ -56,20 +56,21 @@ class Store:
         self._begun = 0.0
         if not create and not path.exists():
             raise RunnerError(f"{path}: no such history")
-        try:
+        with _errors_of(path):
             name = _only_to_read(path) if read_only else str(path)
             self._connection = sqlite3.connect(
                 name, isolation_level=None, timeout=_PATIENCE_S, uri=read_only
             )
-        except sqlite3.Error as error:
-            raise RunnerError(f"{path}: {error}") from None
         try:
-            version = self._open(create)
-        except sqlite3.Error as error:
+            with _errors_of(path):
+                version = self._open(create)
+        except RunnerError:
             self.close()
-            raise RunnerError(f"{path}: {error}") from None
+            raise
         if version != SCHEMA_VERSION:
             self.close()
+            if version == 0:
+                raise RunnerError(f"{path}: is no experiment's history{_what_is_left(path)}")
             raise RunnerError(
                 f"{path}: schema version {version}, this nni-run reads up to {SCHEMA_VERSION}"
             )
@@ -103,8 +104,9 @@ class Store:
 
     def description(self) -> dict[str, Any]:
         """The facts about the experiment."""
-        rows = self._connection.execute("SELECT key, value FROM experiment")
-        return {key: json.loads(value) for key, value in rows}
+        with _errors_of(self.path):
+            rows = self._connection.execute("SELECT key, value FROM experiment")
+            return {key: json.loads(value) for key, value in rows}
 
     def record(self, events: Iterable[Event]) -> None:
         """Appends events, all or none; they are in the file when this returns.
@@ -141,32 +143,27 @@ class Store:
 
     def ended(self) -> tuple[str, str] | None:
         """How the latest session ended and why; None where it runs or was killed."""
-        row = self._connection.execute(
-            "SELECT status, reason FROM sessions ORDER BY id DESC LIMIT 1"
-        ).fetchone()
+        with _errors_of(self.path):
+            row = self._connection.execute(
+                "SELECT status, reason FROM sessions ORDER BY id DESC LIMIT 1"
+            ).fetchone()
         return None if row is None or row[0] is None else (str(row[0]), str(row[1]))
 
     def seconds(self) -> float:
         """How long the experiment has run, over all sessions, as far as it is written down."""
-        (total,) = self._connection.execute("SELECT total(seconds) FROM sessions").fetchone()
+        with _errors_of(self.path):
+            (total,) = self._connection.execute("SELECT total(seconds) FROM sessions").fetchone()
         return float(total)
 
     def events(self) -> Iterator[Event]:
         """Every event, in the order it was recorded."""
-        rows = self._connection.execute(
-            "SELECT trial, attempt, kind, time, data FROM events ORDER BY id"
-        )
-        for trial, attempt, kind, at, data in rows:
-            values = json.loads(data)
-            if kind == "ended":
-                values["status"] = Status(values["status"])
-            if kind == "chosen":
-                values["extra"] = self._placed(values["extra"])
-            if trial is not None:
-                values["number"] = trial
-            if attempt is not None:
-                values["attempt"] = attempt
-            yield _KINDS[kind](time=at, **values)
+        with _errors_of(self.path):
+            yield from map(
+                self._event,
+                self._connection.execute(
+                    "SELECT trial, attempt, kind, time, data FROM events ORDER BY id"
+                ),
+            )
 
     def history(self) -> History:
         """The trials as the recorded events leave them."""
@@ -187,6 +184,19 @@ class Store:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+    def _event(self, row: tuple[int | None, int | None, str, float, str]) -> Event:
+        trial, attempt, kind, at, data = row
+        values = json.loads(data)
+        if kind == "ended":
+            values["status"] = Status(values["status"])
+        if kind == "chosen":
+            values["extra"] = self._placed(values["extra"])
+        if trial is not None:
+            values["number"] = trial
+        if attempt is not None:
+            values["attempt"] = attempt
+        return _KINDS[kind](time=at, **values)
 
     def _insert(self, events: Iterable[Event]) -> None:
         self._connection.executemany(
@@ -225,7 +235,7 @@ class _Transaction:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            raise self._told(error) from None
+            raise _told(error, self._path) from None
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         try:
@@ -238,14 +248,35 @@ class _Transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error):
-            raise self._told(error) from None
+            raise _told(error, self._path) from None
 
-    def _told(self, error: sqlite3.Error) -> RunnerError:
-        """What may be gone later is told from a program's error, or a file that is broken."""
-        message = f"{self._path}: {error}"
-        if any(words in str(error) for words in _PASSING):
-            return StorageError(message + (room(self._path) if "full" in str(error) else ""))
-        return RunnerError(message)
+
+@contextlib.contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _told(error, path) from None
+
+
+def _told(error: sqlite3.Error, path: Path) -> RunnerError:
+    """What may be gone later is told from a program's error, or a file that is broken."""
+    message = f"{path}: {error}"
+    if any(words in str(error) for words in _PASSING):
+        return StorageError(message + (room(path) if "full" in str(error) else ""))
+    return RunnerError(message + _what_is_left(path))
+
+
+def _what_is_left(path: Path) -> str:
+    """Where the results of an experiment are whose history can't be read."""
+    results = path.parent / "results"
+    if not any(results.glob("*.jsonl")):
+        return ""
+    return (
+        f"; what its trials reported is in {results}, their parameters in "
+        f"{path.parent / 'trials'}/NUMBER/parameters.json"
+    )
 
 
 def _only_to_read(path: Path) -> str:

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from nni_runner import session
+from nni_runner import resumption, session
 from nni_runner.experiment import Plan
 from nni_runner.store import Store
 from nni_runner.target import find_command, read_target
@@ -118,11 +118,12 @@ class Lives:
         return None
 
     def _child(self, store: type[Store]) -> None:
-        setattr(session, "Store", store)  # noqa: B010
-        setattr(session, "make", make)  # noqa: B010
+        for module in (resumption, session):
+            setattr(module, "Store", store)  # noqa: B010
+            setattr(module, "make", make)  # noqa: B010
         begun = self.experiment()
         if begun is not None:
-            report = session.resume_experiment(begun, session.Changes())
+            report = resumption.resume_experiment(begun, resumption.Changes())
         else:
             target = read_target(self.source, self.experiments)
             words = find_command(target, None, "sh train.sh", ())

@@ -225,7 +225,8 @@ def test_a_broken_history_is_refused(runs: Any) -> None:
             )  # fmt: skip
             assert done.returncode in (1, 2), (words, done.stdout, done.stderr)
             assert "Traceback" not in done.stderr
-            assert "history.sqlite" in done.stderr
+            assert "history.sqlite: " in done.stderr
+            assert f"what its trials reported is in {run.folder / 'results'}" in done.stderr
 
 
 @LINUX

@@ -12,11 +12,12 @@ import pytest
 
 from conftest import clean_environment
 from invariants import read
-from nni_runner import session
+from nni_runner import resumption, session
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Plan
 from nni_runner.report import Report
-from nni_runner.session import Changes, resume_experiment, run_experiment
+from nni_runner.resumption import Changes, resume_experiment
+from nni_runner.session import run_experiment
 from nni_runner.target import find_command, read_target
 from nni_runner.trial import Status
 from nni_tuners import RandomTuner, Tuner
@@ -117,7 +118,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Runs]
 
     def make(tuner: type[Tuner], **plan: Any) -> Runs:
         made = Runs(tmp_path, tuner, **plan)
-        monkeypatch.setattr(session, "make", made.make)
+        for module in (resumption, session):
+            monkeypatch.setattr(module, "make", made.make)
         return made
 
     return make

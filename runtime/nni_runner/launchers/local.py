@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -28,13 +30,14 @@ class LocalLauncher:
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
         self._closing = False
+        self._files = _open_more_files()
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="nni-"))
             bell = self._folder / "bell"
             os.mkfifo(bell)
             self._bell = os.open(bell, os.O_RDWR | os.O_CLOEXEC)  # read-write: never at its end
             self._environment = trial_environment({nni_trial.BELL: str(bell)})
-            self._supervisors = [Supervisor(notices, self._environment)]
+            self._supervisors = [Supervisor(notices, self._environment, self._files)]
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise RunnerError(f"trials can't be started: {where}{error.strerror}") from None
@@ -45,7 +48,7 @@ class LocalLauncher:
         """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
         try:
             if not self._supervisors[-1].is_alive:  # somebody killed it
-                self._supervisors.append(Supervisor(self._notices, self._environment))
+                self._supervisors.append(Supervisor(self._notices, self._environment, self._files))
         except (OSError, RuntimeError) as error:
             self._notices.put(Exited(job.number, None, End.NO_ROOM, str(error)))
             return
@@ -80,6 +83,14 @@ class LocalLauncher:
             if numbers:
                 self._notices.put(Rang(frozenset(numbers)))
             rest = rest[-_LONGEST_NUMBER:]  # whatever somebody else writes there
+
+
+def _open_more_files() -> int:
+    """Lets this process have as many files open as it may; how many it could have before."""
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS takes no such number
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return before
 
 
 def trial_environment(own: dict[str, str]) -> dict[str, str]:

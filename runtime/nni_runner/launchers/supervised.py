@@ -16,21 +16,24 @@ from nni_runner.launchers.launcher import End, Exited, Job, Notices
 _CLOSING_S = 3.0  # what the supervisor may take for that
 _START = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from nni_runner.supervisor.server import main; main()"
+    "from nni_runner.supervisor.server import main; main(int(sys.argv[2]))"
 )
 
 
 class Supervisor:
     """A process of nni_runner.supervisor. All its trials end with it, or with this process."""
 
-    def __init__(self, notices: Notices, environment: dict[str, str]) -> None:
-        """Starts it, with the environment that all its trials find. Raises OSError."""
+    def __init__(self, notices: Notices, environment: dict[str, str], files: int) -> None:
+        """Starts it, with the environment that all its trials find, and the limit on open files.
+
+        Raises OSError.
+        """
         self._notices = notices
         self._running: set[int] = set()
         self._is_gone = False
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parents[2])],
+            [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parents[2]), str(files)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

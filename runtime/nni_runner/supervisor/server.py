@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import time
@@ -29,7 +30,8 @@ _INPUT, _OUTPUT = 0, 1
 class Server:
     """The watchers by pid: the number of the trial, and where its orders go."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: int) -> None:
+        self._files = files
         self._watchers: dict[int, tuple[int, int]] = {}
         self._is_open = True
         self._rest = b""
@@ -83,6 +85,8 @@ class Server:
             try:
                 for fd in (_INPUT, channel, *(fd for _, fd in self._watchers.values())):
                     os.close(fd)
+                _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, most))
                 _tell(Watcher(order, orders).run())
                 os._exit(0)
             finally:
@@ -137,6 +141,6 @@ def _tell(report: dict[str, Any]) -> None:
         os.write(_OUTPUT, json.dumps(report).encode() + b"\n")  # short: whole, whoever else writes
 
 
-def main() -> None:
-    """Runs the server."""
-    Server().run()
+def main(files: int) -> None:
+    """Runs the server, whose trials may have so many files open."""
+    Server(files).run()
