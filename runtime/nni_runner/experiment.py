@@ -28,7 +28,8 @@ class Plan:
     `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
     wrote down, whole and inside the search space: the first trials after the baseline. `learned`
     are results of earlier experiments, as `Tuner.import_data` takes them. `trial_seconds` is how
-    long one trial may take, `goal` a result that is good enough.
+    long one trial may take, `goal` a result that is good enough. `gpus_per_trial` None leaves GPUs
+    alone, 0 hides them from trials; `gpu_indices` are those that may be used, None: all.
     """
 
     maximize: bool
@@ -43,6 +44,10 @@ class Plan:
     learned: tuple[dict[str, Any], ...] = ()
     trial_seconds: float | None = None
     goal: float | None = None
+    gpus_per_trial: int | None = None
+    trials_per_gpu: int = 1
+    gpu_indices: tuple[int, ...] | None = None
+    use_active_gpus: bool = False
 
     @property
     def optimize_mode(self) -> str:
@@ -59,7 +64,8 @@ class Plan:
     def from_facts(cls, facts: dict[str, Any]) -> Plan:
         """What a history has of it."""
         values = {item.name: facts[item.name] for item in fields(cls) if item.name in facts}
-        values |= {name: tuple(values[name]) for name in ("tried", "learned")}
+        lists = ("tried", "learned", "gpu_indices")
+        values |= {name: tuple(values[name]) for name in lists if values.get(name) is not None}
         return cls(maximize=facts["optimize_mode"] == "maximize", **values)
 
     def is_reached(self, trial: Trial) -> bool:
