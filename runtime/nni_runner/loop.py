@@ -18,7 +18,16 @@ from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place, Plan
-from nni_runner.launchers.launcher import Exited, Interrupted, Job, Launcher, Notices, Rang
+from nni_runner.gpus.gpus import Gpus
+from nni_runner.launchers.launcher import (
+    Exited,
+    Interrupted,
+    Job,
+    Launcher,
+    Looked,
+    Notices,
+    Rang,
+)
 from nni_runner.preparing import prepare, rerunnable, write_parameters
 from nni_runner.recovery import judged, late
 from nni_runner.reliving import tell
@@ -87,6 +96,7 @@ class Loop:
     tuner: Tuner
     store: Store
     launcher: Launcher
+    gpus: Gpus
     notices: Notices
     show: Callable[[History, Plan], None]
     tell: Callable[[str], None]
@@ -116,7 +126,7 @@ class Loop:
         try:
             while True:
                 self._fill_slots()
-                if not self._slots:
+                if not self._slots and not self._may_start():
                     return self._outcome()
                 self._wait()
         except (RunnerError, TunerError) as error:
@@ -136,9 +146,14 @@ class Loop:
 
     def _fill_slots(self) -> None:
         while len(self._slots) < self.plan.concurrency and self._may_start():
-            if not self._queue and not self._choose(len(self.history.trials)):
+            number = self._queue[0] if self._queue else len(self.history.trials)
+            gpus = self.gpus.take(number)
+            if gpus is None:  # the tuner is asked when the trial can start: it knows more then
                 return
-            self._start(self.history.trials[self._queue.popleft()])
+            if not self._queue and not self._choose(number):
+                self.gpus.give_back(number)
+                return
+            self._start(self.history.trials[self._queue.popleft()], gpus)
 
     def _may_start(self) -> bool:
         if self._ending or self._looks_broken() or time.monotonic() >= self._deadline:
@@ -195,13 +210,14 @@ class Loop:
             raise RunnerError(f"the tuner left out {', '.join(missing)} of trial {number}")
         return parameters, extra
 
-    def _start(self, trial: Trial) -> None:
+    def _start(self, trial: Trial, gpus: dict[str, str]) -> None:
         number, attempt = trial.number, trial.attempt + 1
         file, environment = prepare(self.place, self.code, trial, attempt)
         self._slots[number] = _Slot(file, time.monotonic())
         self._record([Started(number, attempt, time.time())])
         output = self.place.output(number)
         limit = self.plan.trial_seconds
+        environment |= gpus
         self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
 
     def _wait(self) -> None:
@@ -217,6 +233,8 @@ class Loop:
             case Rang():
                 for number in list(self._slots):
                     self._listen(number)
+            case Looked():
+                pass  # the slots are filled next
             case Exited():
                 self._finish(notice)
             case Interrupted(received):
@@ -284,6 +302,7 @@ class Loop:
         number = exited.number
         self._listen(number)
         slot = self._slots.pop(number)
+        self.gpus.give_back(number)
         if slot.results.close():
             self.tell(f"trial {number} ended in the middle of a report, which is lost")
         if exited.left:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,11 @@ from nni_runner.control import Control
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place
 from nni_runner.failure import explain_failure
-from nni_runner.launchers.launcher import Interrupted, Notices
+from nni_runner.gpus.cards import Found, find_cards
+from nni_runner.gpus.gpus import Gpus
+from nni_runner.gpus.locks import CardLocks
+from nni_runner.gpus.lookout import Lookout
+from nni_runner.launchers.launcher import Interrupted, Looked, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked
 from nni_runner.loop import Loop
@@ -74,6 +78,7 @@ def run_experiment(
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
     began = SpaceChanged(target.space.to_json(), time.time())
     relive(tuner, plan, [began])
+    found = find_cards(plan)
     place = make_place(experiments)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     with ExitStack() as at_last, locked(place.folder):
@@ -89,7 +94,8 @@ def run_experiment(
         store = Store(place.history, create=True)
         try:
             store.describe(facts, [began])
-            return _Session(plan, place, facts, target.space, tuner, store, at_last).run()
+            session = _Session(plan, place, facts, target.space, tuner, store, found, at_last)
+            return session.run()
         finally:
             store.close()
 
@@ -117,6 +123,7 @@ def _resume(folder: Path, changes: Changes, store: Store, at_last: ExitStack) ->
     place = Place(facts["id"], folder)
     plan = changes.to_plan(Plan.from_facts(facts), len(history.trials))
     facts |= plan.to_facts()
+    found = find_cards(plan)
     space = SearchSpace.from_json(facts["search_space"])
     target = _target_today(facts, place)
     new_space = None if target is None or target.space == space else target.space
@@ -139,7 +146,7 @@ def _resume(folder: Path, changes: Changes, store: Store, at_last: ExitStack) ->
     tuner = make(plan)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     _relive(tuner, plan, store)
-    session = _Session(plan, place, facts, space, tuner, store, at_last)
+    session = _Session(plan, place, facts, space, tuner, store, found, at_last)
     return session.run(older)
 
 
@@ -170,6 +177,7 @@ class _Session:
     space: SearchSpace
     tuner: Tuner
     store: Store
+    found: Found
     at_last: ExitStack
 
     def run(self, older: dict[int, ResultsFile] | None = None) -> Report:
@@ -179,16 +187,18 @@ class _Session:
         notices = Notices()
         _open_to_others(self.place, notices, self.at_last)
         progress = make_progress(self.plan, self.place.id, history, used)
+        gpus = self._gpus(notices, progress.tell)
         try:
             with _signals_as(notices):
                 loop = Loop(
                     self.plan, self.place, self.place.folder / self.facts["code"],
                     _command(self.facts), self.space, self.facts["defaults"] or {}, self.tuner,
-                    self.store, LocalLauncher(notices), notices, progress.show, progress.tell,
-                    history, used, older or {},
+                    self.store, LocalLauncher(notices), gpus, notices, progress.show,
+                    progress.tell, history, used, older or {},
                 )  # fmt: skip
                 outcome = loop.run()
         finally:
+            gpus.close()
             progress.close()
         if outcome.status == "failed" and loop.history.best(self.plan.maximize) is not None:
             click.echo(f"error: {outcome.reason}", err=True)
@@ -204,6 +214,10 @@ class _Session:
         if outcome.status != "done":
             click.echo(f"to go on: {resume_command(self.place)}", err=True)
         return report
+
+    def _gpus(self, notices: Notices, tell: Callable[[str], None]) -> Gpus:
+        lookout = Lookout(self.found.look, lambda: notices.put(Looked()))
+        return Gpus(self.plan, self.found.cards, lookout, CardLocks(self.place.id), tell)
 
 
 def _open_to_others(place: Place, notices: Notices, at_last: ExitStack) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import clean_environment, command, run
 from graphics import Graphics
+from lab import Lab
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Plan
 from nni_runner.gpus import nvidia
@@ -27,6 +34,27 @@ ADVICE = (
     "; --gpus-per-trial goes by what nvidia-smi says, which comes with NVIDIA's driver: see that "
     "it works, or leave that option out"
 )
+# A trial says what it has, and fails where another has the same.
+TRAIN = '''
+import os, sys
+"""@nni.variable(nni.uniform(0, 1), name=x)"""
+x = 0.5
+cards = os.environ.get("CUDA_VISIBLE_DEVICES")
+print(cards, os.environ.get("CUDA_DEVICE_ORDER"), flush=True)
+for card in cards.split(",") if cards else ():
+    os.mkdir(f"{sys.argv[1]}/{card}")
+"""@nni.report_final_result(x)"""
+for card in cards.split(",") if cards else ():
+    os.rmdir(f"{sys.argv[1]}/{card}")
+'''
+HANG = '''
+import os, time
+"""@nni.variable(nni.uniform(0, 1), name=x)"""
+x = 0.5
+"""@nni.report_final_result(x)"""
+time.sleep(99)
+'''
+QUICK = HANG.replace("99", "0")
 
 
 @pytest.fixture
@@ -38,6 +66,24 @@ def graphics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Graphics:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
     return graphics
+
+
+@pytest.fixture
+def lab(tmp_path: Path, graphics: Graphics) -> Lab:  # noqa: ARG001 - makes them
+    """A lab with the GPUs whose trials say what they have."""
+    lab = Lab(tmp_path)
+    lab.write("train.py", TRAIN)
+    return lab
+
+
+def gpu_words(*words: str, trials: int = 4) -> list[str]:
+    """Options of an experiment with trials that get GPUs."""
+    return ["--maximize", "--trials", str(trials), "--gpus-per-trial", *words]
+
+
+def printed(lab: Lab, trial: int) -> str:
+    """What a trial has."""
+    return (lab.experiment() / "trials" / str(trial) / "stdout").read_text().strip()
 
 
 # What nvidia-smi says
@@ -488,9 +534,269 @@ def test_locks(tmp_path: Path) -> None:
     nowhere.close()
 
 
+# The command line
+
+
+def test_each_trial_has_its_own(lab: Lab, tmp_path: Path) -> None:
+    """As many at a time as there are GPUs for, whatever the concurrency."""
+    held = tmp_path / "held"
+    held.mkdir()
+    report = lab.json(*gpu_words("1", trials=8), "--concurrency", "4", "--", str(held))
+    assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
+    assert {printed(lab, n) for n in range(8)} == {"0 PCI_BUS_ID", "1 PCI_BUS_ID"}
+
+
+def test_several_gpus_for_a_trial(lab: Lab, tmp_path: Path) -> None:
+    """All it needs or none."""
+    held = tmp_path / "held"
+    held.mkdir()
+    words = gpu_words("2")
+    report = lab.json(*words, "--gpu-indices", "1,0", "--concurrency", "2", "--", str(held))
+    assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
+    assert {printed(lab, n) for n in range(4)} == {"0,1 PCI_BUS_ID"}
+
+
+def test_trials_share_a_gpu(lab: Lab) -> None:
+    """As many as may run on it at once, two of them here, whose processes are not those of others.
+
+    Each waits for the other one, so it fails unless they share the only GPU.
+    """
+    script = (
+        "import os, time\n"
+        '"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = 0.5\n'
+        'assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"\n'
+        'number = int(os.environ["NNI_TRIAL_SEQ_ID"])\n'
+        'open(f"{number}", "w").close()\nend = time.monotonic() + 30\n'
+        'while not os.path.exists(f"{number ^ 1}"):\n'
+        "    assert time.monotonic() < end\n    time.sleep(0.02)\n"
+        '"""@nni.report_final_result(x)"""\n'
+    )
+    lab.write("train.py", script)
+    words = ("--trials-per-gpu", "2", "--gpu-indices", "1", "--concurrency", "2")
+    report = lab.json(*gpu_words("1"), *words)
+    assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
+
+
+def test_without_the_option_nothing_is_done(
+    lab: Lab, graphics: Graphics, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Trials find the environment as it is; with 0 they see no GPU. Nobody asks nvidia-smi."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1")
+    assert lab.run("--maximize", "--trials", "1", "--", str(tmp_path)).returncode == 0
+    assert printed(lab, 0) == "MIG-1 None"
+    lab.experiments = tmp_path / "second"
+    assert lab.run(*gpu_words("0", trials=1), "--", str(tmp_path)).returncode == 0
+    assert printed(lab, 0) == "None"
+    assert not graphics.calls()
+
+
+def test_busy_gpus_are_left_alone(lab: Lab, graphics: Graphics, tmp_path: Path) -> None:
+    """Unless they are not to be."""
+    held = tmp_path / "held"
+    held.mkdir()
+    graphics.occupy(0)
+    report = lab.json(*gpu_words("1", trials=3), "--concurrency", "2", "--", str(held))
+    assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
+    assert {printed(lab, n) for n in range(3)} == {"1 PCI_BUS_ID"}
+    lab.experiments = tmp_path / "second"
+    calls = len(graphics.calls())
+    words = gpu_words("1", "--use-active-gpus", trials=1)
+    assert lab.run(*words, "--", str(held)).returncode == 0
+    assert printed(lab, 0) == "0 PCI_BUS_ID"
+    assert len(graphics.calls()) == calls + 1
+
+
+@contextmanager
+def started(lab: Lab, *words: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], str]]]:
+    """An experiment in the background, and what it has said on standard error so far."""
+    log = lab.source.parent / f"{len(list(lab.source.parent.glob('*.log')))}.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command("nni-run", *lab.words("--json", *words)),
+            env=clean_environment(), stdout=subprocess.PIPE, stderr=file, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+    with process:
+        try:
+            yield process, log.read_text
+        finally:
+            process.kill()
+
+
+WAITS = (
+    "trials have to wait: each needs 1 GPU, 0 of 2 are free; "
+    "GPU 0 (Card, Ti): process 4711 (a, b, 300 MiB); "
+    "GPU 1 (Card, Ti): process 4712 (a, b, 300 MiB); "
+    "looking again every 10 s (--use-active-gpus shares them)\n"
+)
+
+
+def test_says_who_has_them_all_and_waits(lab: Lab, graphics: Graphics) -> None:
+    """Until one is free, however often it looks in vain."""
+    graphics.occupy(0, 1)
+    lab.write("train.py", QUICK)
+    with started(lab, *gpu_words("1", trials=2)) as (process, said):
+        wait_for(lambda: "have to wait" in said())
+        graphics.show("processes", [])
+        stdout, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert said().count(WAITS) == said().count("have to wait") == 1
+    assert [trial["status"] for trial in json.loads(stdout)["trials"]] == ["SUCCEEDED"] * 2
+
+
+def test_the_end_comes_also_while_trials_wait(lab: Lab, graphics: Graphics) -> None:
+    """By Ctrl-C, by nnictl and by the time limit."""
+    graphics.occupy(0, 1)
+    with started(lab, *gpu_words("1")) as (process, said):
+        wait_for(lambda: WAITS in said())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    with started(lab, *gpu_words("1")) as (process, said):
+        wait_for(lambda: WAITS in said())
+        assert run("nnictl", "stop", "--experiments-dir", lab.experiments).returncode == 0
+        assert process.wait(timeout=60) == 130
+    done = lab.run(*gpu_words("1"), "--time", "1s", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["experiment"]["reason"] == "time limit reached"
+
+
+def test_another_experiment_has_them(lab: Lab, tmp_path: Path) -> None:
+    """Though nothing computes there yet; the name of it is told, and its end frees them."""
+    lab.write("train.py", HANG)
+    with started(lab, *gpu_words("2")) as (process, _):
+        wait_for(lambda: any(lab.experiments.glob("*/trials/0/stdout")))
+        name = lab.experiment().name
+        lab.experiments = tmp_path / "second"
+        with started(lab, *gpu_words("1"), "--time", "5m") as (second, said):
+            wait_for(lambda: "have to wait" in said())
+            who = f"process {process.pid} (nni-run, experiment {name})"
+            assert f"; GPU 0 (Card, Ti): {who}; GPU 1 (Card, Ti): {who}; " in said()
+            process.kill()
+            wait_for(lambda: any(lab.experiments.glob("*/trials/0/stdout")))
+            second.send_signal(signal.SIGINT)
+            assert second.wait(timeout=60) == 130
+
+
+def test_nvidia_smi_fails_at_the_start(lab: Lab, graphics: Graphics) -> None:
+    """No experiment is made."""
+    graphics.break_down("echo no driver; exit 9")
+    done = lab.run(*gpu_words("1"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: nvidia-smi: exit code 9: no driver{ADVICE}\n"
+    assert not lab.experiments.exists()
+
+
+def test_without_nvidia_smi(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what it is and where it comes from."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = lab.run(*gpu_words("1"))
+    assert done.returncode == 1
+    assert done.stderr == f"error: nvidia-smi: not found on PATH{ADVICE}\n"
+
+
+def test_nvidia_smi_fails_on_the_way(lab: Lab, graphics: Graphics) -> None:
+    """A message, and the experiment goes on."""
+    broken = graphics.folder / "instead"
+    lab.write("train.py", f'{QUICK}open("{broken}", "w").write("echo no driver; exit 9")\n')
+    done = lab.run(*gpu_words("1"), "--json")
+    assert done.returncode == 0
+    assert [trial["status"] for trial in json.loads(done.stdout)["trials"]] == ["SUCCEEDED"] * 4
+    message = "nvidia-smi: exit code 9: no driver; trials get GPUs by what was seen before\n"
+    assert done.stderr.count(message) == done.stderr.count("no driver") == 1
+
+
+def test_nvidia_smi_hangs_on_the_way(lab: Lab, graphics: Graphics) -> None:
+    """That stops nobody from ending the experiment."""
+    broken, hangs = graphics.folder / "instead", graphics.folder / "hangs"
+    script = f"touch {hangs}; exec sleep 30"
+    lab.write("train.py", f'{QUICK}open("{broken}", "w").write("{script}")\n')
+    with started(lab, *gpu_words("1"), "--gpu-indices", "0") as (process, _):
+        wait_for(hangs.exists)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+    assert [trial["status"] for trial in json.loads(stdout)["trials"]] == ["SUCCEEDED"]
+
+
+def test_a_trial_that_leaves_processes_keeps_its_gpu(lab: Lab) -> None:
+    """Until they are gone: the next one finds none of them."""
+    lab.write(
+        "train.py",
+        QUICK + "import subprocess, sys, pathlib\n"
+        'alive = pathlib.Path("child")\n'
+        "if alive.exists():\n"
+        '    state = pathlib.Path(f"/proc/{alive.read_text()}/stat")\n'
+        "    assert not state.exists()\n"
+        'words = ["sh", "-c", "trap : TERM; sleep 99; sleep 99"]\n'
+        "alive.write_text(str(subprocess.Popen(words).pid))\n",
+    )
+    words = ("--concurrency", "2", "--gpu-indices", "0")
+    report = lab.json(*gpu_words("1", trials=2), *words)
+    assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
+
+
+def test_resume_keeps_them(lab: Lab, tmp_path: Path) -> None:
+    """All that was said of GPUs."""
+    held = tmp_path / "held"
+    held.mkdir()
+    words = ("--trials-per-gpu", "2", "--gpu-indices", "1", "--use-active-gpus")
+    assert lab.run(*gpu_words("1", trials=1), *words, "--", str(held)).returncode == 0
+    facts = lab.facts()
+    expected = {
+        "gpus_per_trial": 1,
+        "trials_per_gpu": 2,
+        "gpu_indices": [1],
+        "use_active_gpus": True,
+    }
+    assert {name: facts[name] for name in expected} == expected
+    assert Plan.from_facts(facts).gpu_indices == (1,)
+    done = run("nnictl", "resume", lab.experiment(), "--trials", "2")
+    assert done.returncode == 0, done.stderr
+    assert printed(lab, 1) == "1 PCI_BUS_ID"
+    assert lab.facts() == {**facts, "trials": 2}
+
+
 def test_an_older_history_knows_nothing_of_gpus() -> None:
     """It says nothing of them, and nothing is done."""
     facts = PLAN.to_facts()
     for name in ("gpus_per_trial", "trials_per_gpu", "gpu_indices", "use_active_gpus"):
         del facts[name]
     assert Plan.from_facts(facts) == replace(PLAN, gpus_per_trial=None)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--trials-per-gpu", "1"],
+            "--trials-per-gpu: expected --gpus-per-trial beside it, 1 or more: without that "
+            "trials are given no GPUs",
+        ),
+        (
+            ["--gpus-per-trial", "0", "--gpu-indices", "0", "--use-active-gpus"],
+            "--gpu-indices, --use-active-gpus: expected --gpus-per-trial beside it, 1 or more",
+        ),
+        (
+            ["--gpus-per-trial", "1", "--gpu-indices", "0-2"],
+            "--gpu-indices: expected numbers such as 0,2, found '0-2'",
+        ),
+        (["--gpus-per-trial", "1", "--gpu-indices", ""], "expected numbers such as 0,2, found ''"),
+        (["--gpus-per-trial", "1", "--trials-per-gpu", "0"], "0 is not in the range"),
+        (["--gpus-per-trial", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_wrong_usage(lab: Lab, graphics: Graphics, words: list[str], message: str) -> None:
+    """Says what is wrong; makes no experiment and asks nobody."""
+    done = lab.run("--maximize", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not lab.experiments.exists()
+    assert not graphics.calls()
+
+
+def test_one_run_with_given_parameters_gets_none(lab: Lab, tmp_path: Path) -> None:
+    """It runs as it would without this tool."""
+    (tmp_path / "with.json").write_text("{}")
+    done = run("nni-run", lab.source, "--with", tmp_path / "with.json", "--gpus-per-trial", "1")
+    assert done.returncode == 2
+    assert "--with makes no experiment; leave out --gpus-per-trial" in done.stderr

@@ -57,13 +57,18 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """Somebody looked who is on the GPUs: trials that wait for some may be able to start."""
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """Somebody asked the runner itself to end, by this signal."""
 
     signal: int
 
 
-Notice = Rang | Exited | Interrupted | Asked
+Notice = Rang | Exited | Looked | Interrupted | Asked
 Notices = queue.SimpleQueue[Notice]
 
 
