@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, clean_environment, command
+from graphics import Graphics
 from waiting import wait_for
 
 README = ROOT / "README.md"
@@ -38,7 +39,7 @@ def commands(page: Path) -> list[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What a clone holds, and on the path the project's commands and its Python."""
+    """What a clone holds, and on the path the project's commands, its Python and two GPUs."""
     copy = tmp_path / "clone"
     for folder in ("examples", "benchmarks"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,6 +50,7 @@ def checkout(tmp_path: Path) -> Path:
         script = binaries / name
         script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         script.chmod(0o755)
+    shutil.copy(Graphics(tmp_path / "graphics").program, binaries)
     return copy
 
 
@@ -58,6 +60,7 @@ def test_every_command_runs(page: Path, checkout: Path) -> None:
     environment = clean_environment()
     environment["PATH"] = f"{checkout.parent / 'bin'}{os.pathsep}{environment['PATH']}"
     environment["HOME"] = str(checkout.parent / "home")
+    environment["TMPDIR"] = str(checkout.parent)
     for line in commands(page):
         if line.endswith("&"):
             start_in_background(line, checkout, environment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +20,7 @@ from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, DUPLICATES, ON_TUNER_ERROR, Plan, seconds
 from nni_runner.given import read_arguments, read_parameters, read_sets
 from nni_runner.once import run_once
-from nni_runner.options import check_limit, find_name, learn_from, make
+from nni_runner.options import check_limit, find_name, learn_from, make, read_indices
 from nni_runner.report import Report
 from nni_runner.session import run_experiment
 from nni_runner.target import find_command, read_target
@@ -44,9 +44,14 @@ _OF_EXPERIMENTS = {
     "no-baseline": "baseline",
     "try": "tried",
     "learn-from": "earlier",
+    "gpus-per-trial": "gpus_per_trial",
+    "trials-per-gpu": "trials_per_gpu",
+    "gpu-indices": "gpu_indices",
+    "use-active-gpus": "use_active_gpus",
     "experiments-dir": "experiments_dir",
     "json": "as_json",
 }
+_OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,6 +93,14 @@ _OF_EXPERIMENTS = {
               help="Run these first, after the baseline; may be given several times.")  # fmt: skip
 @click.option("--learn-from", "earlier", metavar="ID|FOLDER", multiple=True,
               help="Tell the tuner what this earlier experiment found.")  # fmt: skip
+@click.option("--gpus-per-trial", metavar="N", type=click.IntRange(min=0),
+              help="How many GPUs each trial gets for itself; 0 hides them all.")  # fmt: skip
+@click.option("--trials-per-gpu", type=click.IntRange(min=1), default=1, show_default=True,
+              help="How many trials may share a GPU.")  # fmt: skip
+@click.option("--gpu-indices", metavar="0,2,...",
+              help="The GPUs that may be used, as nvidia-smi counts; else all.")  # fmt: skip
+@click.option("--use-active-gpus", is_flag=True,
+              help="Use GPUs also where others have processes on them.")  # fmt: skip
 @click.option("--script", metavar="FILE", help="The script to run, where several could be.")
 @click.option("--command", metavar="COMMAND", help='What to run instead, such as "bash train.sh".')
 @click.option("--with", "parameters", metavar="PARAMS.json", type=click.Path(path_type=Path),
@@ -116,6 +129,10 @@ def main(
     baseline: bool,
     tried: tuple[Path, ...],
     earlier: tuple[str, ...],
+    gpus_per_trial: int | None,
+    trials_per_gpu: int,
+    gpu_indices: str | None,
+    use_active_gpus: bool,
     script: str | None,
     command: str | None,
     parameters: Path | None,
@@ -137,6 +154,8 @@ def main(
             _refuse_with(click.get_current_context())
         elif minimize == maximize:
             raise UsageError("say --maximize or --minimize: is a higher result better or a lower?")
+        if not gpus_per_trial:
+            _refuse_without_gpus(click.get_current_context())
         tuner, named = find_name(tuner), read_arguments(tuner_arguments)
         time_limit = seconds(duration) if duration is not None else None
         checked = read_target(target, experiments_dir.expanduser())
@@ -163,6 +182,10 @@ def main(
             duplicates=duplicates,
             on_tuner_error=on_tuner_error,
             tuner_seconds=seconds(tuner_duration),
+            gpus_per_trial=gpus_per_trial,
+            trials_per_gpu=trials_per_gpu,
+            gpu_indices=read_indices(gpu_indices) if gpu_indices is not None else None,
+            use_active_gpus=use_active_gpus,
         )
         check_limit(plan)
         made = make(plan)
@@ -187,13 +210,27 @@ def check_environment() -> None:
 
 def _refuse_with(context: click.Context) -> None:
     """--with runs one trial of no experiment: options of an experiment contradict it."""
-    given = [
-        f"--{name}"
-        for name, option in _OF_EXPERIMENTS.items()
-        if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if given:
+    if given := _given(context, _OF_EXPERIMENTS):
         raise UsageError(f"--with makes no experiment; leave out {', '.join(given)}")
+
+
+def _refuse_without_gpus(context: click.Context) -> None:
+    """Options that say which GPUs mean nothing where trials get none."""
+    if given := _given(context, _OF_GPUS):
+        raise UsageError(
+            f"{', '.join(given)}: expected --gpus-per-trial beside it, 1 or more: without that "
+            "trials are given no GPUs"
+        )
+
+
+def _given(context: click.Context, names: Iterable[str]) -> list[str]:
+    """Those of these options that the command line has."""
+    return [
+        f"--{name}"
+        for name in names
+        if context.get_parameter_source(_OF_EXPERIMENTS[name])
+        is click.core.ParameterSource.COMMANDLINE
+    ]
 
 
 @contextmanager

@@ -32,7 +32,8 @@ class Plan:
     long one trial may take, `goal` a result that is good enough. `retries` is how often a trial is
     tried again that something else brought to its end. `duplicates` (of DUPLICATES) says what is
     done about parameters that were tried, `on_tuner_error` (of ON_TUNER_ERROR) what about a tuner
-    that raises, answers nonsense or takes more than `tuner_seconds`.
+    that raises, answers nonsense or takes more than `tuner_seconds`. `gpus_per_trial` None leaves
+    GPUs alone, 0 hides them from trials; `gpu_indices` are those that may be used, None: all.
     """
 
     maximize: bool
@@ -51,6 +52,10 @@ class Plan:
     duplicates: str = "skip"
     on_tuner_error: str = "random"
     tuner_seconds: float = 60.0
+    gpus_per_trial: int | None = None
+    trials_per_gpu: int = 1
+    gpu_indices: tuple[int, ...] | None = None
+    use_active_gpus: bool = False
 
     @property
     def optimize_mode(self) -> str:
@@ -67,7 +72,8 @@ class Plan:
     def from_facts(cls, facts: dict[str, Any]) -> Plan:
         """What a history has of it."""
         values = {item.name: facts[item.name] for item in fields(cls) if item.name in facts}
-        values |= {name: tuple(values[name]) for name in ("tried", "learned")}
+        lists = ("tried", "learned", "gpu_indices")
+        values |= {name: tuple(values[name]) for name in lists if values.get(name) is not None}
         return cls(maximize=facts["optimize_mode"] == "maximize", **values)
 
     def is_reached(self, result: float | None) -> bool:

@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.choosing import Chooser
 from nni_runner.errors import RunnerError, StorageError
 from nni_runner.experiment import Place, Plan
+from nni_runner.gpus.gpus import Gpus
 from nni_runner.history import History
 from nni_runner.inbox import Inbox
 from nni_runner.launchers.launcher import (
@@ -30,7 +31,9 @@ from nni_runner.launchers.launcher import (
     Notices,
     Rang,
 )
+from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
+from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
 from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
@@ -44,26 +47,6 @@ from nni_tuners import Tuner, TunerError
 # is the script as its author runs it, so its failure weighs more.
 FAILURES_WITH_BASELINE = 3
 FAILURES_WITHOUT = 5
-_OUT_OF_TIME = "time limit reached"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an experiment ended: "done", "interrupted" or "failed", and why in words."""
-
-    status: str
-    reason: str
-    signal: int | None = None
-
-
-_REACHED = Outcome("done", "goal reached")
-
-
-class Show(Protocol):
-    """Is told of every change: the history and the plan as they are now, and what is new."""
-
-    def __call__(self, history: History, plan: Plan, events: Sequence[Event] = ()) -> None:
-        """Shows it."""
 
 
 @dataclass
@@ -85,9 +68,9 @@ class Loop:
     fresh: Callable[[], Callable[[], Tuner]]
     store: Store
     launcher: Launcher
+    gpus: Gpus
     notices: Notices
-    show: Show
-    tell: Callable[[str], None]
+    progress: Progress
     history: History = field(default_factory=History)
     used: float = 0.0
     older: dict[int, ResultsFile] = field(default_factory=dict)
@@ -103,10 +86,10 @@ class Loop:
         self._failed_before = self.history.count(Status.FAILED)
         self._width = Width()
         self._inbox = Inbox(self.notices, self._take, self._is_ending)
-        self._recorder = Recorder(self.store, self.history, self._inbox, self.tell)
+        self._recorder = Recorder(self.store, self.history, self._inbox, self.progress.tell)
         self._chooser = Chooser(
             self.plan, self.place, self.space, self.defaults, self.history, self.tuner, self.fresh,
-            self.notices, self._inbox, self.tell,
+            self.notices, self._inbox, self.progress.tell,
         )  # fmt: skip
 
     def run(self) -> Outcome:
@@ -115,7 +98,7 @@ class Loop:
         What makes it impossible to go on is the outcome too.
         """
         if self._is_reached():
-            self._ending = _REACHED
+            self._ending = REACHED
         try:
             while True:
                 self._fill_slots()
@@ -134,7 +117,7 @@ class Loop:
     def _cut_off(self, problem: str) -> Outcome:
         if self._ending is None or self._ending.signal is None:
             return Outcome("failed", problem)
-        self.tell(problem)
+        self.progress.tell(problem)
         return self._ending
 
     def _kept(self, error: Exception) -> str:
@@ -174,12 +157,19 @@ class Loop:
 
     def _start_next(self) -> bool:
         """Starts a trial that waits, or a new one; whether there was any, and room for it."""
+        number = self._queue[0] if self._queue else len(self.history.trials)
+        gpus = self.gpus.take(number)
+        if gpus is None:  # the tuner is asked when the trial can start: it knows more then
+            return False
         if self._queue:
-            return self._start(self.history.trials[self._queue.popleft()])
-        chosen = self._chooser.choose(len(self.history.trials))
-        return chosen is not None and self._start(after(None, chosen), chosen)
+            return self._start(self.history.trials[self._queue.popleft()], gpus)
+        chosen = self._chooser.choose(number)
+        if chosen is None:
+            self.gpus.give_back(number)
+            return False
+        return self._start(after(None, chosen), gpus, chosen)
 
-    def _start(self, trial: Trial, chosen: Chosen | None = None) -> bool:
+    def _start(self, trial: Trial, gpus: dict[str, str], chosen: Chosen | None = None) -> bool:
         """Starts the next attempt at a trial, which may be new; whether that was possible."""
         number, attempt = trial.number, trial.attempt + 1
         try:
@@ -188,9 +178,10 @@ class Loop:
             )
         except NoRoomError as error:
             self._claim(chosen)
+            self.gpus.give_back(number)
             self._make_wait(number, str(error))
             return False
-        slot = Slot(number, file, self.older.pop(number, None), self.tell)
+        slot = Slot(number, file, self.older.pop(number, None), self.progress.tell)
         self._slots[number] = slot
         self._claim(chosen, Started(number, attempt, time.time()))
         if self._is_ending():  # it came while there was nowhere to write
@@ -199,21 +190,24 @@ class Loop:
             return False
         output = self.place.output(number)
         limit = self.plan.trial_seconds
+        environment |= gpus
         self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
         return True
+
+    def _make_wait(self, number: int, problem: str) -> None:
+        """There is no room for this trial: it waits, and fewer run at a time for a while."""
+        self._queue.appendleft(number)
+        if math.isinf(self._width.most):
+            self.progress.tell(
+                f"{problem}; fewer trials run at a time until there is room for more"
+            )
+        self._width.narrow(len(self._slots), time.monotonic())
 
     def _claim(self, chosen: Chosen | None, *started: Started) -> None:
         """Writes down what is about to run, before it does."""
         self._record([*([chosen] if chosen else []), *started])
         if chosen:
             self._chooser.take(chosen)
-
-    def _make_wait(self, number: int, problem: str) -> None:
-        """There is no room for this trial: it waits, and fewer run at a time for a while."""
-        self._queue.appendleft(number)
-        if math.isinf(self._width.most):
-            self.tell(f"{problem}; fewer trials run at a time until there is room for more")
-        self._width.narrow(len(self._slots), time.monotonic())
 
     def _patience(self) -> float:
         """How long to wait for the next notice, in s."""
@@ -240,7 +234,7 @@ class Loop:
             case Asked(Update() as update):
                 self._update(update, notice)
         if time.monotonic() >= self._deadline and self._ending is None:
-            self._end(Outcome("done", _OUT_OF_TIME), Status.SYS_CANCELED, "time limit")
+            self._end(OUT_OF_TIME, Status.SYS_CANCELED, "time limit")
 
     def _kill(self, number: int, asked: Asked) -> None:
         """Ends a trial that somebody wants to end; it answers when it has."""
@@ -270,8 +264,8 @@ class Loop:
         self.plan = replace(self.plan, **changed)
         if update.limit == "seconds":
             self._deadline = self._begun + update.value - self.used
-        self.tell(update.in_words())
-        self.show(self.history, self.plan)
+        self.progress.tell(update.in_words())
+        self.progress.show(self.history, self.plan)
         asked.done(update.in_words())
 
     def _interrupt(self, received: int) -> None:
@@ -281,7 +275,7 @@ class Loop:
             return
         outcome = Outcome("interrupted", "interrupted", received)
         self._end(outcome, Status.USER_CANCELED, "interrupted")
-        self.tell("ending the running trials; everything so far is kept (again: at once)")
+        self.progress.tell("ending the running trials; everything so far is kept (again: at once)")
 
     def _end(self, outcome: Outcome, status: Status, cause: str) -> None:
         """Starts no more trials and ends those that run."""
@@ -305,6 +299,7 @@ class Loop:
         slot = self._slots[number]
         self._record(slot.end(self.history.trials[number], exited, self.plan.retries))
         del self._slots[number]
+        self.gpus.give_back(number)
         slot.close()
         trial = self.history.trials[number]
         slot.answer(trial)
@@ -318,7 +313,7 @@ class Loop:
                 write_parameters(self.place, number, own)
         self._chooser.tell(trial)
         if self._is_reached() and not self._ending:
-            self._end(_REACHED, Status.SYS_CANCELED, _REACHED.reason)
+            self._end(REACHED, Status.SYS_CANCELED, REACHED.reason)
 
     def _try_again(self, trial: Trial, exited: Exited) -> None:
         """Of a trial that isn't over: it waits for its turn, unless the experiment ends."""
@@ -332,7 +327,7 @@ class Loop:
     def _record(self, events: Sequence[Event]) -> None:
         if events:
             self._recorder.record(events)
-            self.show(self.history, self.plan, events)
+            self.progress.show(self.history, self.plan, events)
 
     def _outcome(self) -> Outcome:
         if self._ending:
@@ -342,7 +337,7 @@ class Loop:
         if self._chooser.is_exhausted:
             return Outcome("done", "search space exhausted")
         if time.monotonic() >= self._deadline:
-            return Outcome("done", _OUT_OF_TIME)
+            return OUT_OF_TIME
         return Outcome("done", "trial limit reached")
 
     def _abandon(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +32,18 @@ def make(plan: Plan) -> Tuner:
         )
     except TunerError as error:
         raise UsageError(f"--tuner {plan.tuner}: {error}") from None
+
+
+def read_indices(text: str) -> tuple[int, ...]:
+    """The GPUs that `--gpu-indices` names, each once. Raises UsageError.
+
+    >>> read_indices("2, 0")
+    (2, 0)
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch("[0-9]{1,9}", word) for word in words):
+        raise UsageError(f"--gpu-indices: expected numbers such as 0,2, found {text!r}")
+    return tuple(dict.fromkeys(map(int, words)))
 
 
 def check_limit(plan: Plan) -> None:

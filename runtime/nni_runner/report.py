@@ -9,7 +9,7 @@ from typing import Any
 from nni_annotate.space import SearchSpace, short_names
 from nni_runner.experiment import Place, Plan
 from nni_runner.history import History
-from nni_runner.loop import Outcome
+from nni_runner.outcome import Outcome
 from nni_runner.progress import clock
 from nni_runner.tables import UNKNOWN, number, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial

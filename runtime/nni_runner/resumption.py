@@ -16,6 +16,7 @@ from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import Place, Plan
+from nni_runner.gpus.cards import find_cards
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked
 from nni_runner.options import make
@@ -73,6 +74,7 @@ def _resume(
         raise RunnerError(f"{store.path}: is no experiment's history: {error}") from None
     plan = changes.to_plan(plan, len(history.trials))
     facts |= plan.to_facts()
+    found = find_cards(plan)
     target = _target_today(facts, place)
     new_space = None if target is None or target.space == space else target.space
     if new_space is not None and not changes.accept_new_space:
@@ -94,7 +96,7 @@ def _resume(
     tuner = make(plan)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     take_up(tuner, plan, store.events())
-    session = Session(plan, place, facts, space, tuner, store, at_last, launcher)
+    session = Session(plan, place, facts, space, tuner, store, found, at_last, launcher)
     return session.run(older)
 
 

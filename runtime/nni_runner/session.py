@@ -21,7 +21,11 @@ from nni_runner.control import Control
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import DEFAULT_FOLDER, Place, Plan, make_place
 from nni_runner.failure import explain_failure
-from nni_runner.launchers.launcher import Interrupted, Launcher, Notices
+from nni_runner.gpus.cards import Found, find_cards
+from nni_runner.gpus.gpus import Gpus
+from nni_runner.gpus.locks import CardLocks
+from nni_runner.gpus.lookout import Lookout
+from nni_runner.launchers.launcher import Interrupted, Launcher, Looked, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked
 from nni_runner.loop import Loop
@@ -53,6 +57,7 @@ def run_experiment(
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
     began = SpaceChanged(target.space.to_json(), time.time())
     take_up(tuner, plan, [began])
+    found = find_cards(plan)
     place = make_place(experiments)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     with ExitStack() as at_last, locked(place.folder):
@@ -68,8 +73,9 @@ def run_experiment(
         store = Store(place.history, create=True)
         try:
             store.describe(facts, [began])
-            session = Session(plan, place, facts, target.space, tuner, store, at_last, launcher)
-            return session.run()
+            return Session(
+                plan, place, facts, target.space, tuner, store, found, at_last, launcher
+            ).run()
         finally:
             store.close()
 
@@ -110,6 +116,7 @@ class Session:
     space: SearchSpace
     tuner: Tuner
     store: Store
+    found: Found
     at_last: ExitStack
     launcher: MakeLauncher
 
@@ -120,16 +127,18 @@ class Session:
         notices = Notices()
         _open_to_others(self.place, notices, self.at_last)
         progress = make_progress(self.plan, self.place.id, history, used)
+        gpus = self._gpus(notices, progress.tell)
         try:
             with _signals_as(notices):
                 loop = Loop(
                     self.plan, self.place, self.place.folder / self.facts["code"],
                     _command(self.facts), self.space, self.facts["defaults"] or {}, self.tuner,
-                    self._fresh_tuner, self.store, self.launcher(notices), notices, progress.show,
-                    progress.tell, history, used, older or {},
+                    self._fresh_tuner, self.store, self.launcher(notices), gpus, notices,
+                    progress, history, used, older or {},
                 )  # fmt: skip
                 outcome = loop.run()
         finally:
+            gpus.close()
             progress.close()
         if outcome.status == "failed" and loop.history.best is not None:
             click.echo(f"error: {outcome.reason}", err=True)
@@ -145,6 +154,10 @@ class Session:
         if outcome.status != "done":
             click.echo(f"to go on: {resume_command(self.place)}", err=True)
         return report
+
+    def _gpus(self, notices: Notices, tell: Callable[[str], None]) -> Gpus:
+        lookout = Lookout(self.found.look, lambda: notices.put(Looked()))
+        return Gpus(self.plan, self.found.cards, lookout, CardLocks(self.place.id), tell)
 
     def _fresh_tuner(self) -> Callable[[], Tuner]:
         """What makes another tuner that has lived through all that is recorded by now."""

@@ -60,6 +60,11 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """Somebody looked who is on the GPUs: trials that wait for some may be able to start."""
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """Somebody asked the runner itself to end, by this signal."""
 
@@ -74,7 +79,7 @@ class Answered:
     answer: object
 
 
-Notice = Rang | Exited | Interrupted | Asked | Answered
+Notice = Rang | Exited | Looked | Interrupted | Asked | Answered
 Notices = queue.SimpleQueue[Notice]
 
 

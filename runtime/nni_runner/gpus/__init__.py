@@ -1,0 +1,1 @@
+"""GPUs: which there are, who is on them, and which trial gets which."""
