@@ -6,7 +6,6 @@ import contextlib
 import math
 import signal
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from nni_runner.launchers.launcher import (
     Notices,
     Rang,
 )
-from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome
+from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
@@ -39,7 +38,7 @@ from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot
 from nni_runner.store import Store
-from nni_runner.trial import Chosen, Ended, Event, Started, Status, Trial, after
+from nni_runner.trial import Chosen, Event, Started, Status, Trial, after
 from nni_runner.width import Width
 from nni_tuners import Tuner, TunerError
 
@@ -108,7 +107,7 @@ class Loop:
         except (RunnerError, TunerError) as error:
             return self._cut_off(str(error))
         except Exception as error:  # noqa: BLE001 - unforeseen: kept, told, and nothing is lost
-            return self._cut_off(self._kept(error))
+            return self._cut_off(unforeseen(error, self.place.folder))
         finally:
             self._chooser.close()
             self.launcher.close()
@@ -119,13 +118,6 @@ class Loop:
             return Outcome("failed", problem)
         self.progress.tell(problem)
         return self._ending
-
-    def _kept(self, error: Exception) -> str:
-        """Writes down where an unforeseen error came from; what to say of it."""
-        file = self.place.folder / "error.txt"
-        with contextlib.suppress(OSError):
-            file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        return f"unforeseen {type(error).__name__}: {error} (see {file})"
 
     def _is_ending(self) -> bool:
         return self._ending is not None or time.monotonic() >= self._deadline
@@ -198,9 +190,7 @@ class Loop:
         """There is no room for this trial: it waits, and fewer run at a time for a while."""
         self._queue.appendleft(number)
         if math.isinf(self._width.most):
-            self.progress.tell(
-                f"{problem}; fewer trials run at a time until there is room for more"
-            )
+            self.progress.tell(f"{problem}; fewer trials run until there is room for more")
         self._width.narrow(len(self._slots), time.monotonic())
 
     def _claim(self, chosen: Chosen | None, *started: Started) -> None:
@@ -349,8 +339,7 @@ class Loop:
                 trial is None or trial.attempt == 0 or trial.has_ended
             ):  # it is the claim that failed
                 continue
-            end = (Status.SYS_CANCELED, "the runner failed", time.monotonic() - slot.begun)
-            event = Ended(number, *end, time.time(), trial.attempt, interrupted=True)
+            event = slot.abandoned(trial)
             with contextlib.suppress(RunnerError):  # it is what failed, perhaps
                 self.store.record([event])
             self.history.add(event)

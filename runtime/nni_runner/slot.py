@@ -50,12 +50,14 @@ class Slot:
             self.tell(f"trial {self.number} left processes behind, now ended: {exited.left}")
         status, cause = verdict(trial, exited, self.canceled)
         is_open = self.is_cut_off and status is not Status.SUCCEEDED
-        if self.canceled is None and status is Status.FAILED:
+        if self.canceled is None and status is not Status.SUCCEEDED:
             is_again = trial.failures < retries and is_worth_a_retry(exited)
             is_open = is_again or exited.end is End.NO_ROOM
-        seconds = time.monotonic() - self.begun
-        ended = Ended(trial.number, status, cause, seconds, time.time(), trial.attempt, is_open)
-        return [*results, *self._late(), ended]
+        return [*results, *self._late(), self._ended(trial, status, cause, is_open)]
+
+    def abandoned(self, trial: Trial) -> Ended:
+        """The end that an error of the runner brings to it."""
+        return self._ended(trial, Status.SYS_CANCELED, "the runner failed", is_open=True)
 
     def close(self) -> None:
         """Closes its files."""
@@ -69,6 +71,10 @@ class Slot:
         cause = f", {trial.cause}" if trial.cause else ""
         for asked in self.asked:
             asked.done(f"trial {trial.number}: {trial.status.value}{cause}")
+
+    def _ended(self, trial: Trial, status: Status, cause: str, is_open: bool) -> Ended:
+        seconds = time.monotonic() - self.begun
+        return Ended(trial.number, status, cause, seconds, time.time(), trial.attempt, is_open)
 
     def _late(self) -> list[Result]:
         return late(self.older.read_all()) if self.older is not None else []

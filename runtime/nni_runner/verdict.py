@@ -28,8 +28,10 @@ def verdict(
             return Status.FAILED, "killed by signal SIGKILL (out of memory?)"
         case End.LOST:
             return Status.FAILED, "lost: the process that watched it was killed"
-        case End.NOT_STARTED | End.NO_ROOM:
+        case End.NOT_STARTED:
             return Status.FAILED, f"can't be started: {exited.problem}"
+        case End.NO_ROOM:
+            return Status.SYS_CANCELED, f"can't be started: {exited.problem}"
         case End.ITSELF:
             return _of_code(trial, exited.code)
 

@@ -236,7 +236,7 @@ def test_fewer_slots_where_files_run_out(runs: Any) -> None:
     run.go.touch()
     report = run.report()
     assert report["experiment"]["reason"] == "trial limit reached"
-    assert "fewer trials run at a time until there is room for more" in run.messages.read_text()
+    assert "fewer trials run until there is room for more" in run.messages.read_text()
     check(run, 80)
 
 
