@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from conftest import FIXTURES, cases
 from nni_runner.config.documents import read_document
+from nni_runner.config.formats import ONE, TWO, Format
 from nni_runner.config.json_schema import json_schema
 from nni_runner.config.nodes import plain
 from nni_runner.nnictl import main
@@ -97,6 +98,16 @@ def test_the_schema_refuses_what_is_wrong(name: str) -> None:
     case = FIXTURES / "config" / name
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(plain(read_document(case / file_of(case)).root), json_schema())
+
+
+@pytest.mark.parametrize("format_", [ONE, TWO], ids=lambda format_: format_.title)
+def test_the_docs_have_every_field(format_: Format) -> None:
+    """Those of other platforms apart."""
+    page = (FIXTURES.parent / "docs" / "config.md").read_text(encoding="utf-8")
+    for field in format_.fields:
+        leaf = field.name.rpartition(".")[2]
+        written = (f"`{field.name}`", f"`{leaf}`", f"`.{leaf}`")
+        assert field.is_foreign or field.is_section or any(name in page for name in written), leaf
 
 
 def test_the_schema_file_is_up_to_date() -> None:
