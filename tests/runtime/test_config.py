@@ -275,6 +275,33 @@ def test_the_background_says_where_it_is(place: Path) -> None:
     wait_for(lambda: not running(folder))
 
 
+def test_experiments_inside_of_the_code_are_no_code(annotated: Path) -> None:
+    """In the background too, wherever the command line says that they are kept."""
+    words = ("create", "-c", annotated / "two.yml", "--experiments-dir", annotated / "runs")
+    for _ in range(2):
+        place = Path(report("nnictl", *words)["path"])
+        wait_for(lambda place=place: not running(place))  # type: ignore[misc]
+        assert "trial limit reached" in (place / "nnictl.log").read_text()
+        assert not (place / "code" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--minimize", "--maximize"], "say --maximize or --minimize"),
+        (["--trials", "1", "--try", "x.json"], "x.json: can't be read"),
+        (["--tuner", "TPEE"], "did you mean TPE?"),
+        (["--time", "soon"], "expected a duration"),
+    ],
+)
+def test_options_are_checked_as_without_a_file(words: list[str], message: str, place: Path) -> None:
+    """Before anything is written."""
+    done = run("nni-run", "--config", "files/one.yml", *words, cwd=place)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (place / "kept").exists()
+
+
 def test_what_fails_to_start_leaves_nothing(place: Path) -> None:
     """Where experiments can't be kept, say."""
     (place / "kept").write_text("no folder")

@@ -40,7 +40,10 @@ def begin(file: Path, experiments: Path) -> Begun:
     """
     place = make_place(experiments)
     log = place.folder / LOG
-    words = ["create", "--config", str(file), "--foreground", "--in-folder", str(place.folder)]
+    words = [
+        "create", f"--config={file}", f"--experiments-dir={experiments}", "--foreground",
+        f"--in-folder={place.folder}",
+    ]  # fmt: skip
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", _START, *words],

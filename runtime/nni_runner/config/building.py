@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from nni_annotate.space import SearchSpace
 from nni_runner.config import paths
@@ -18,48 +19,41 @@ from nni_runner.config.spaces import read_space
 from nni_runner.config.tuners import read_tuner, try_tuner
 from nni_runner.experiment import DEFAULT_FOLDER
 
-# By NNI's documentation: what a file of the first format leaves out, and which way TPE goes.
-_SECONDS, _TRIALS = 999 * 86400.0, 99999
-_MINIMIZES = "tpe"  # in the second format; everything else maximizes
+# What a file may leave out, in the first format by NNI's documentation.
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("name", "author", "description", "command", "concurrency")),
+    **dict.fromkeys(("trials", "seconds", "trial_seconds", "gpus_per_trial", "gpu_indices")),
+    "use_annotation": False,
+    "use_active_gpus": False,
+    "trials_per_gpu": 1,
+}
+_FIRST = {"trials": 99999, "seconds": 999 * 86400.0}
+_MINIMIZES = "tpe"  # by default, in the second format; everything else maximizes
 
 
 def read_config(path: Path) -> Config:
     """The experiment that a file describes. Raises ConfigError with all that is wrong."""
     reading = read_fields(read_document(path))
     tuner, advisor = _chooser(reading)
-    assessor = read_assessor(reading)
+    assessor, space, mode = read_assessor(reading), _space(reading), _mode(reading)
     code_directory = paths.folder(reading, "code_directory")
     experiments = paths.new_folder(reading, "experiments", str(DEFAULT_FOLDER))
-    space, mode = _space(reading), _mode(reading)
     seed = read_seed(reading) if isinstance(tuner, Builtin) else None
     if isinstance(tuner, Builtin):
         try_tuner(reading, tuner, mode, seed, space)
     if reading.problems:
         raise ConfigError(reading.problems)
-    is_first = reading.format is ONE
+    defaults = _DEFAULTS | (_FIRST if reading.format is ONE else {})
     return Config(
-        path=path,
-        name=reading.get("name"),
-        author=reading.get("author"),
-        description=reading.get("description"),
-        command=reading.get("command"),
+        **{name: reading.get(name, default) for name, default in defaults.items()},
         code_directory=code_directory,
-        use_annotation=reading.get("use_annotation", False),
+        experiments=experiments,
         space=space,
-        concurrency=reading.get("concurrency"),
-        trials=reading.get("trials", _TRIALS if is_first else None),
-        seconds=reading.get("seconds", _SECONDS if is_first else None),
-        trial_seconds=reading.get("trial_seconds"),
         optimize_mode=mode,
         seed=seed,
         tuner=tuner,
         assessor=assessor,
         advisor=advisor,
-        experiments=experiments,
-        gpus_per_trial=reading.get("gpus_per_trial"),
-        trials_per_gpu=reading.get("trials_per_gpu", 1),
-        gpu_indices=reading.get("gpu_indices"),
-        use_active_gpus=reading.get("use_active_gpus", False),
         reading=reading,
     )
 

@@ -38,7 +38,6 @@ class Config:
     do without. Either a `tuner` or an `advisor` chooses. `reading` knows the places in the file.
     """
 
-    path: Path
     name: str | None
     author: str | None
     description: str | None

@@ -16,12 +16,11 @@ from nni_annotate.formats import to_text
 from nni_runner.cli import check_environment, told
 from nni_runner.config.building import read_config
 from nni_runner.config.model import Config
+from nni_runner.config.overriding import overridden
 from nni_runner.config.planning import plan_of, read_code, remarks, shell
 from nni_runner.config.problems import ConfigError
-from nni_runner.errors import UsageError
-from nni_runner.experiment import Place, Plan, seconds
-from nni_runner.given import read_arguments, read_sets
-from nni_runner.options import check_limit, find_name, learn_from, make
+from nni_runner.experiment import Place, Plan
+from nni_runner.options import make
 from nni_runner.report import Report
 from nni_runner.session import run_experiment
 from nni_runner.target import Target
@@ -56,7 +55,7 @@ def get_ready(path: Path, options: dict[str, Any]) -> Ready:
     target = read_code(config)
     show(remarks(config))
     show_diagnostics(target.warnings)
-    plan = _with_options(plan_of(config, target), options, target, config.experiments)
+    plan = overridden(plan_of(config, target), options, target, config.experiments)
     return Ready(config, target, plan, config.experiments)
 
 
@@ -76,33 +75,3 @@ def all_told() -> Iterator[None]:
         except ConfigError as error:
             show(error.diagnostics)
             raise SystemExit(1) from None
-
-
-def _with_options(plan: Plan, options: dict[str, Any], target: Target, folder: Path) -> Plan:
-    """The plan, changed by what the command line says. Raises UsageError."""
-    changed: dict[str, Any] = {
-        name: options[name] for name in ("trials", "concurrency", "seed", "goal") if name in options
-    }
-    if "minimize" in options and "maximize" in options:
-        raise UsageError("say --maximize or --minimize, not both")
-    if "minimize" in options or "maximize" in options:
-        changed["maximize"] = "maximize" in options
-    for option, name in (("duration", "seconds"), ("trial_duration", "trial_seconds")):
-        if option in options:
-            changed[name] = seconds(options[option])
-    if "tuner" in options:
-        changed |= {"tuner": find_name(options["tuner"]), "tuner_arguments": {}}
-    if "tuner_arguments" in options:
-        before = changed.get("tuner_arguments", plan.tuner_arguments)
-        changed["tuner_arguments"] = before | read_arguments(options["tuner_arguments"])
-    if "baseline" in options:
-        changed["baseline"] = options["baseline"] and target.is_annotated
-    tried = (values for path in options.get("tried", ()) for values in read_sets(path, target))
-    plan = replace(plan, **changed, tried=tuple(tried))
-    lessons = learn_from(options.get("earlier", ()), folder, target, plan.maximize)
-    for lesson in lessons:
-        click.echo(lesson.to_text(), err=True)
-    plan = replace(plan, learned=tuple(r for lesson in lessons for r in lesson.results))
-    check_limit(plan)
-    make(plan)
-    return plan

@@ -38,7 +38,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 _STARTER = re.compile(r"found character '([@`%&*!|>])' that cannot start any token")
 _GLUED = re.compile(r"\s*([A-Za-z_]\w*:)[^\s/]")  # a name and its value without a space between
 _SYNTAX = {
-    "found character '\\t' that cannot start any token": "a tab can't indent in YAML; use spaces",
+    "found character '\\t' that cannot start any token": "a tab can't stand here; use spaces",
     "mapping values are not allowed here": "a second ':' in one line, or a line that is indented "
     "by mistake; a text that holds ': ' needs quotes",
     "found unexpected end of stream": "the quote that begins here has no end",
