@@ -105,7 +105,7 @@ def run(folder: Path, trials: int, concurrency: int, reports: int) -> list[Held]
             plan,
             make(plan),
             folder / "experiments",
-            launch,
+            launcher=launch,
         )
     assert report.outcome.reason == "trial limit reached", report.outcome
     assert len(report.history.ranked()) == trials

@@ -16,8 +16,9 @@ _NO_PYTHON = frozenset({"NNI401", "NNI402", "NNI403", "NNI408"})
 class Diagnostic:
     """One problem; line and column count from 1, 0 where the file as a whole is meant.
 
-    `code` is one of `codes.TITLES`, `width` how many characters of the line the problem spans,
-    `cell` the number of the notebook's cell that the line is in, 0 in other files.
+    `code` is one of `codes.TITLES`, "" where the file is no source; `width` is how many characters
+    of the line the problem spans, `cell` the number of the notebook's cell that the line is in, 0
+    in other files.
     """
 
     path: str
@@ -34,7 +35,8 @@ class Diagnostic:
         severity = "error" if self.is_error else "warning"
         place = f"{self.path}:cell {self.cell}" if self.cell else self.path
         place = f"{place}:{self.line}:{self.column}" if self.line else place
-        head = f"{place}: {severity}[{self.code}]: {self.message}"
+        kind = f"{severity}[{self.code}]" if self.code else severity
+        head = f"{place}: {kind}: {self.message}"
         if not self.source_line.strip():
             return head
         shown = "".join(

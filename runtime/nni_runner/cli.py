@@ -55,8 +55,10 @@ _OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", required=False, type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1)
+@click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path),
+              help="Instead of TARGET, a file in one of NNI's formats; options win.")  # fmt: skip
 @click.option("--trials", type=click.IntRange(min=1),
               help="How many to run, the baseline among them; 20 without --time.")  # fmt: skip
 @click.option("--time", "duration", metavar="DURATION",
@@ -110,8 +112,9 @@ _OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.version_option(__version__)
 def main(
-    target: Path,
+    target: Path | None,
     arguments: tuple[str, ...],
+    file: Path | None,
     trials: int | None,
     duration: str | None,
     trial_duration: str | None,
@@ -148,6 +151,10 @@ def main(
     Exit codes: 0 done; 1 errors in the source, or no trial succeeded; 2 wrong usage;
     130 interrupted by Ctrl-C (143 by SIGTERM, 129 by SIGHUP); with --with the script's own.
     """
+    if file is not None:
+        run_file(click.get_current_context(), file)
+    if target is None:
+        raise click.UsageError("Missing argument 'TARGET'.")
     with told():
         check_environment()
         if parameters is not None:
@@ -193,6 +200,24 @@ def main(
             click.echo(lesson.to_text(), err=True)
         report = run_experiment(target, checked, words, plan, made, experiments_dir)
     finish(report, as_json)
+
+
+def run_file(context: click.Context, file: Path) -> NoReturn:
+    """Runs the experiment of a file; what the command line says counts more."""
+    from nni_runner.config.starting import all_told, get_ready
+
+    options = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    named = {"target": "TARGET", "arguments": "ARGUMENTS", "parameters": "--with"}
+    refused = [named.get(n, f"--{n}") for n in (*named, "script", "command") if options.get(n)]
+    with all_told():
+        if refused:
+            raise UsageError(f"--config says what to run; leave out {', '.join(refused)}")
+        report = get_ready(file, options).run()
+    finish(report, as_json="as_json" in options)
 
 
 def check_environment() -> None:

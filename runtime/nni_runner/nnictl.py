@@ -6,6 +6,7 @@ import click
 
 from nni_annotate import __version__
 from nni_runner.common import Commands
+from nni_runner.config.commands import config, create
 from nni_runner.inspecting import delete, list_, log_trial, ls, show
 from nni_runner.resuming import resume
 from nni_runner.steering import kill, stop, update
@@ -41,7 +42,7 @@ def log() -> None:
 
 
 for group, commands in {
-    main: (resume, stop, update, top),
+    main: (create, config, resume, stop, update, top),
     experiment: (list_, show, delete),
     trial: (ls, kill),
     log: (log_trial,),

@@ -50,22 +50,26 @@ def run_experiment(
     plan: Plan,
     tuner: Tuner,
     experiments: Path,
+    place: Place | None = None,
     launcher: MakeLauncher = LocalLauncher,
 ) -> Report:
-    """Runs a new experiment to its end. Raises RunnerError, TunerError."""
+    """Runs a new experiment to its end, in a folder of its own or in that which was made for it.
+
+    Raises RunnerError, TunerError.
+    """
     if not target.space:
         raise RunnerError(f"{path}: nothing to tune: the search space is empty")
     began = SpaceChanged(target.space.to_json(), time.time())
     take_up(tuner, plan, [began])
     found = find_cards(plan)
-    place = make_place(experiments)
+    place = place or make_place(experiments)
     tuner.checkpoints = tuner.checkpoints or place.checkpoints
     with ExitStack() as at_last, locked(place.folder):
         code = target.put(place.code, leave_out=place.folder.parent)
         facts = {
             "id": place.id,
             "target": str(path),
-            "source": str(path.absolute()),
+            "source": None if target.space_is_given else str(path.absolute()),
             "command": command,
             **facts_of(target, code, place),
             **plan.to_facts(),

@@ -30,7 +30,8 @@ class Target:
 
     `defaults` are the code's own values as far as its text tells them, None where parameters come
     through the API and the code holds none. `tree` is what compiling a source gave, None where the
-    code is run where it lies; `folder` is that place, or the source's root.
+    code is run where it lies; `folder` is that place, or the source's root. `space_is_given` apart
+    from the code where reading this anew would not find it.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Target:
     scripts: tuple[Script, ...]
     tree: CompiledTree | None
     warnings: tuple[Diagnostic, ...]
+    space_is_given: bool = False
 
     @property
     def is_annotated(self) -> bool:

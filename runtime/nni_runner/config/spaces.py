@@ -1,0 +1,51 @@
+"""The search space of a file: each problem at the name of its parameter."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import SearchSpace
+from nni_runner.config import paths
+from nni_runner.config.documents import Document, read_document
+from nni_runner.config.nodes import Object, plain
+from nni_runner.config.problems import ConfigError
+from nni_runner.config.reading import Reading
+
+
+def read_space(reading: Reading) -> SearchSpace | None:
+    """The search space in the file, or in the file that it names; None where there is none."""
+    if "space" in reading.values:
+        return _space(reading, reading.document, reading.get("space"))
+    if "space_file" not in reading.values:
+        return None
+    path = paths.file(reading, "space_file")
+    if path is None:
+        return None
+    try:
+        document = read_document(as_shown(reading, path))
+    except ConfigError as error:
+        reading.problems += error.diagnostics
+        return None
+    reading.problems += document.problems
+    return _space(reading, document, document.root)
+
+
+def _space(reading: Reading, document: Document, node: Object) -> SearchSpace | None:
+    domains = {}
+    for entry in node.entries:
+        try:
+            space = SearchSpace.from_json({entry.name: plain(entry.value)})
+            domains[entry.name] = space[entry.name]
+        except SpaceError as error:
+            reading.problems.append(document.error(entry.key.where, str(error)))
+    return SearchSpace(domains) if len(domains) == len(node.entries) else None
+
+
+def as_shown(reading: Reading, path: Path) -> Path:
+    """The path as the user would call it, who called the file by its own."""
+    shown = reading.document.text.path
+    if shown.is_absolute():
+        return path
+    return shown.parent / os.path.relpath(path, shown.absolute().parent)

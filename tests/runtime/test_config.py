@@ -1,0 +1,310 @@
+"""Experiments by files, run for real: `nnictl create --config` and `nni-run --config`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import run
+from nni_runner.lock import running
+from waiting import wait_for
+
+API = """
+import nni, sys, os
+x = nni.get_next_parameter()["x"]
+print(sys.executable, os.getcwd(), *sys.argv[1:])
+nni.report_final_result(x)
+"""
+ANNOTATED = '''
+import os
+import sys
+"""@nni.variable(nni.choice(1, 2, 3, 4, 5, 6, 7, 8, 9), name=x)"""
+x = 2
+assert not os.path.exists("secret.txt")
+print("here", os.getcwd())
+"""@nni.report_final_result(x)"""
+'''
+SPACE = '{"x": {"_type": "uniform", "_value": [1, 5]}}'
+FIRST = """
+authorName: ada
+experimentName: small
+trialConcurrency: 2
+maxExecDuration: 1h
+maxTrialNum: 3
+trainingServicePlatform: local
+searchSpacePath: ../space.json
+useAnnotation: false
+tuner:
+  builtinTunerName: Random
+  classArgs:
+    optimize_mode: maximize
+    seed: 1
+trial:
+  command: cd . && python3 train.py "$NNI_TRIAL_SEQ_ID" | cat
+  codeDir: ../code
+  gpuNum: 0
+logDir: ../kept
+"""
+SECOND = """
+trialCommand: python3 train.py
+trialConcurrency: 1
+maxTrialNumber: 3
+useAnnotation: true
+tuner:
+  name: TPE
+  class_args: {optimize_mode: minimize}
+trainingService: {platform: local}
+experimentWorkingDirectory: kept
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with code, a search space, and a folder for files of experiments."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "code" / "train.py").write_text(API)
+    (tmp_path / "space.json").write_text(SPACE)
+    (tmp_path / "files" / "one.yml").write_text(FIRST)
+    return tmp_path
+
+
+@pytest.fixture
+def annotated(tmp_path: Path) -> Path:
+    """A folder with annotated code and a file of the second format."""
+    (tmp_path / "train.py").write_text(ANNOTATED)
+    (tmp_path / "two.yml").write_text(SECOND)
+    (tmp_path / "secret.txt").write_text("not for trials")
+    (tmp_path / ".nniignore").write_text("secret.txt\n")
+    return tmp_path
+
+
+def report(name: str, *words: str | Path, cwd: Path | None = None) -> Any:
+    """The JSON that a command prints when all goes well."""
+    done = run(name, *words, "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def create(*words: str | Path, cwd: Path | None = None) -> Any:
+    """What an experiment in the foreground gave."""
+    return report("nnictl", "create", "--foreground", "--config", *words, cwd=cwd)
+
+
+def test_a_file_of_the_first_format_is_run(place: Path) -> None:
+    """Its paths are relative to itself, its command is a shell's, its code runs where it lies."""
+    result = create(place / "files" / "one.yml")
+    assert result["experiment"]["optimize_mode"] == "maximize"
+    assert result["experiment"]["tuner"] == "Random"
+    assert result["experiment"]["seed"] == 1
+    assert [trial["status"] for trial in result["trials"]] == ["SUCCEEDED"] * 3
+    assert result["baseline"] is None
+    folder = Path(result["experiment"]["path"])
+    assert folder.parent == place / "kept"
+    words = (folder / "trials" / "2" / "stdout").read_text().split()
+    python = Path(words[0])
+    assert python.samefile(sys.executable)
+    assert words[1:] == [str(place / "code"), "2"]
+
+
+def test_annotated_code_is_compiled(annotated: Path) -> None:
+    """From any folder; what .nniignore names stays out, and trial 0 is the baseline."""
+    result = create(annotated / "two.yml", cwd=annotated.parent)
+    assert [trial["is_baseline"] for trial in result["trials"]] == [True, False, False]
+    assert result["best"]["value"] == min(trial["value"] for trial in result["trials"])
+    folder = Path(result["experiment"]["path"])
+    said = (folder / "trials" / "0" / "stdout").read_text().split()
+    assert said == ["here", str(folder / "code")]
+    assert not (folder / "code" / "secret.txt").exists()
+
+
+def test_options_of_the_command_line_count_more(place: Path) -> None:
+    """Each of them, the file's for the rest."""
+    result = report(
+        "nni-run", "--config", "files/one.yml", "--trials", "2", "--minimize", "--tuner", "tpe",
+        "--concurrency", "1", "--experiments-dir", "elsewhere", "--tuner-arg", "n_startup_jobs=3",
+        cwd=place,
+    )  # fmt: skip
+    experiment = result["experiment"]
+    assert experiment["optimize_mode"] == "minimize"
+    assert (experiment["tuner"], experiment["tuner_arguments"]) == ("TPE", {"n_startup_jobs": 3})
+    assert (experiment["concurrency"], experiment["trial_limit"]) == (1, 2)
+    assert experiment["seed"] == 1
+    assert Path(experiment["path"]).parent == place / "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["code"], "TARGET"),
+        (["--script", "train.py"], "--script"),
+        (["--command", "true"], "--command"),
+        (["--with", "params.json"], "--with"),
+        (["code", "--script", "x", "--", "y"], "TARGET, ARGUMENTS, --script"),
+    ],
+)
+def test_what_the_file_says_is_not_said_twice(words: list[str], refused: str, place: Path) -> None:
+    """What to run is the file's alone."""
+    done = run("nni-run", "--config", "files/one.yml", *words, cwd=place)
+    assert done.returncode == 2
+    assert f"--config says what to run; leave out {refused}\n" in done.stderr
+
+
+def test_a_wrong_file_runs_nothing(place: Path) -> None:
+    """Everything is said, by both commands, and no folder is made."""
+    (place / "files" / "one.yml").write_text(FIRST.replace("maxTrialNum: 3", "maxTrialNum: many"))
+    wrong = run("nnictl", "create", "-c", "files/one.yml", cwd=place)
+    assert wrong.returncode == 1
+    assert wrong.stderr == (
+        'files/one.yml:6:14: error: maxTrialNum: expected an int from 1 on, found "many"\n'
+        "    maxTrialNum: many\n"
+        "                 ^^^^\n"
+        "1 error\n"
+    )
+    again = run("nni-run", "--config", "files/one.yml", cwd=place)
+    assert (again.returncode, again.stderr) == (wrong.returncode, wrong.stderr)
+    assert not (place / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("advisor:\n  builtinAdvisorName: BOHB", "advisor: advisors aren't offered yet"),
+        (
+            "tuner:\n  codeDir: .\n  classFileName: own.py\n  className: Own",
+            "tuner: classes of your own aren't offered yet",
+        ),
+    ],
+)
+def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path) -> None:
+    """A file that is fine as such, of an experiment that can't be run."""
+    (place / "files" / "own.py").write_text("class Own:\n    pass\n")
+    text = FIRST.replace("tuner:\n  builtinTunerName: Random", written).replace("    seed: 1\n", "")
+    (place / "files" / "one.yml").write_text(text)
+    assert run("nnictl", "config", "validate", place / "files" / "one.yml").returncode == 0
+    done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
+    assert done.returncode == 1
+    assert f"error: {message}; take one of the tuners in docs/tuners.md\n" in done.stderr
+
+
+def test_an_assessor_is_left_out_with_a_warning(place: Path) -> None:
+    """Until there are assessors."""
+    text = FIRST + "assessor:\n  builtinAssessorName: Medianstop\n"
+    (place / "files" / "one.yml").write_text(text)
+    done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
+    assert done.returncode == 0
+    assert done.stderr.count("warning: assessor: assessors aren't offered yet") == 1
+
+
+def test_such_an_experiment_can_be_resumed(place: Path) -> None:
+    """With the search space that it began with, whatever became of the file."""
+    result = create(place / "files" / "one.yml")
+    (place / "space.json").unlink()
+    (place / "files" / "one.yml").unlink()
+    path = result["experiment"]["path"]
+    resumed = report("nnictl", "resume", path, "--trials", "5")
+    assert [trial["status"] for trial in resumed["trials"]] == ["SUCCEEDED"] * 5
+    assert resumed["trials"][:3] == result["trials"]
+
+
+def test_compiled_code_of_a_file_can_be_resumed(annotated: Path) -> None:
+    """By its source, which is read again."""
+    path = create(annotated / "two.yml")["experiment"]["path"]
+    resumed = report("nnictl", "resume", path, "--trials", "4")
+    assert [trial["status"] for trial in resumed["trials"]] == ["SUCCEEDED"] * 4
+
+
+class Background:
+    """An experiment that `nnictl create` started and left."""
+
+    def __init__(self, place: Path) -> None:
+        text = FIRST.replace("maxTrialNum: 3\n", "").replace("maxExecDuration: 1h", "maxTrialNum:")
+        (place / "files" / "one.yml").write_text(text)
+        self.begun = report("nnictl", "create", "--config", place / "files" / "one.yml")
+        self.folder = Path(self.begun["path"])
+        self.experiments = place / "kept"
+
+    def ctl(self, *words: str) -> str:
+        """What a command of `nnictl` says."""
+        done = run("nnictl", *words, "--experiments-dir", self.experiments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def background(place: Path) -> Iterator[Background]:
+    """One without limits, ended at last."""
+    started = Background(place)
+    yield started
+    if running(started.folder):
+        started.ctl("stop")
+
+
+def test_an_experiment_goes_on_in_the_background(background: Background) -> None:
+    """In a session of its own, so without the terminal; nnictl finds and ends it."""
+    holder = running(background.folder)
+    assert holder is not None
+    assert os.getsid(holder.pid) == holder.pid
+    shown = json.loads(background.ctl("experiment", "show", "--json"))
+    assert shown["id"] == background.begun["id"]
+    assert (shown["trial_limit"], shown["time_limit"]) == (99999, 999 * 86400)
+    wait_for(lambda: json.loads(background.ctl("experiment", "show", "--json"))["best"])
+    assert "interrupted" in background.ctl("stop")
+    assert not running(background.folder)
+    log = Path(background.begun["log"])
+    assert log.parent == background.folder
+    assert "trial 0 SUCCEEDED" in log.read_text()
+    assert f"Everything: {background.folder}" in log.read_text()
+
+
+def test_the_background_says_where_it_is(place: Path) -> None:
+    """In words; an experiment that is over soon is there all the same."""
+    done = run("nnictl", "create", "--config", place / "files" / "one.yml", "--port", "8081")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (place / "kept").iterdir()
+    assert done.stdout == (
+        f"experiment {folder.name} runs in the background; nnictl stop ends it\n"
+    )
+    assert done.stderr == "--port has no effect: there is no web page\n"
+    wait_for(lambda: not running(folder))
+
+
+def test_experiments_inside_of_the_code_are_no_code(annotated: Path) -> None:
+    """In the background too, wherever the command line says that they are kept."""
+    words = ("create", "-c", annotated / "two.yml", "--experiments-dir", annotated / "runs")
+    for _ in range(2):
+        place = Path(report("nnictl", *words)["path"])
+        wait_for(lambda place=place: not running(place))  # type: ignore[misc]
+        assert "trial limit reached" in (place / "nnictl.log").read_text()
+        assert not (place / "code" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--minimize", "--maximize"], "say --maximize or --minimize"),
+        (["--trials", "1", "--try", "x.json"], "x.json: can't be read"),
+        (["--tuner", "TPEE"], "did you mean TPE?"),
+        (["--time", "soon"], "expected a duration"),
+    ],
+)
+def test_options_are_checked_as_without_a_file(words: list[str], message: str, place: Path) -> None:
+    """Before anything is written."""
+    done = run("nni-run", "--config", "files/one.yml", *words, cwd=place)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (place / "kept").exists()
+
+
+def test_what_fails_to_start_leaves_nothing(place: Path) -> None:
+    """Where experiments can't be kept, say."""
+    (place / "kept").write_text("no folder")
+    done = run("nnictl", "create", "--config", place / "files" / "one.yml")
+    assert done.returncode == 1
+    assert "logDir: is no folder" in done.stderr
