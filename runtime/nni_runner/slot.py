@@ -84,7 +84,7 @@ class Slot:
         for result in found:
             if isinstance(result, Reported) and result.ignored:
                 self._once(f"trial {self.number} reported a second final result; the first counts")
-            elif isinstance(result, Reported) and result.line:
+            elif isinstance(result, Reported) and result.line and result.kind != "final":
                 self._once(
                     f"trial {self.number} reported {result.value} as {result.kind} result "
                     f"(line {result.line}): no finite number"

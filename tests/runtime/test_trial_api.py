@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import nni
 import nni_trial
 from conftest import clean_environment
+from nni.utils import merge_parameter
 
 pytestmark = pytest.mark.usefixtures("_standalone")
 
@@ -189,3 +191,19 @@ def test_importing_nni_loads_almost_nothing() -> None:
         env=clean_environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "False False\n"
+
+
+@pytest.mark.parametrize("make", [dict, lambda **values: Namespace(**values)])
+def test_merge_parameter(make: Any) -> None:
+    """NNI's way to put parameters over a command line's."""
+    base = make(lr=0.1, epochs=3, name=None)
+    merged = merge_parameter(base, {"lr": 1, "name": "x"})
+    assert merged is base
+    values = merged if isinstance(merged, dict) else vars(merged)
+    assert values == {"lr": 1.0, "epochs": 3, "name": "x"}
+    assert type(values["lr"]) is float
+    assert merge_parameter(base, None) is base
+    with pytest.raises(ValueError, match="rate: no such name in the base parameters"):
+        merge_parameter(base, {"rate": 1})
+    with pytest.raises(TypeError, match="epochs: expected int as in the base parameters, found"):
+        merge_parameter(base, {"epochs": 0.5})

@@ -1,0 +1,1 @@
+"""Experiments as Python code runs them: what `nni.experiment` offers."""
