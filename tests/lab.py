@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,9 @@ class Lab:
         found = store.description()
         store.close()
         return found
+
+
+def hear_signals() -> None:
+    """As in a terminal: tests may run under nohup or in the background, which ignore some."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -20,7 +20,7 @@ import pytest
 
 from conftest import clean_environment, command
 from invariants import read
-from lab import Lab
+from lab import Lab, hear_signals
 from waiting import wait_for
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="by Linux's own means")
@@ -53,7 +53,7 @@ class Run:
             self._writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
         self.process = subprocess.Popen(
             nni_run, env=clean_environment(), stdout=subprocess.PIPE, stderr=self._writer.stdin,
-            text=True,
+            text=True, preexec_fn=hear_signals,
         )  # fmt: skip
         assert self._writer.stdin is not None
         self._writer.stdin.close()

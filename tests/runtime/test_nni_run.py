@@ -13,7 +13,7 @@ import pytest
 
 from conftest import clean_environment, command, run
 from invariants import check_invariants
-from lab import TRAIN, Lab
+from lab import TRAIN, Lab, hear_signals
 
 
 @pytest.fixture
@@ -283,12 +283,6 @@ HANG = (
     'open(os.environ["NNI_OUTPUT_DIR"] + "/pid", "w").write(str(os.getpid()))\n'
     'if os.environ["NNI_TRIAL_SEQ_ID"] != "0": time.sleep(99)\n"""@nni.report_final_result(x)"""\n'
 )
-
-
-def hear_signals() -> None:
-    """As in a terminal: tests may run under nohup or in the background, which ignore some."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def start_hanging(lab: Lab) -> tuple[subprocess.Popen[str], list[int]]:
