@@ -84,6 +84,8 @@ def calls(folder: Path) -> list[list[Any]]:
     made: list[list[Any]] = []
     parameters: dict[int, Any] = {}
     finals: dict[int, Any] = {}
+    lasts: dict[int, Any] = {}
+    good: list[Any] = []
     own = set()
     for row in events:
         match row.kind:
@@ -97,11 +99,26 @@ def calls(folder: Path) -> list[list[Any]]:
                     made.append(["ask", row.trial, row.data["parameters"]])
             case "reported" if row.data["kind"] == "final" and not row.data["ignored"]:
                 finals[row.trial] = row.data["value"]
+            case "started":
+                lasts.pop(row.trial, None)
+            case "reported" if row.data["kind"] == "intermediate" and not row.data["ignored"]:
+                lasts[row.trial] = row.data["value"]
             case "ended" if not row.data["interrupted"]:
                 if row.trial in own:
                     made.append(["expect", row.trial, parameters[row.trial]])
                 succeeded = row.data["status"] == "SUCCEEDED"
                 if succeeded:
+                    good.append(finals[row.trial])
+                is_stopped = row.data["status"] == "EARLY_STOPPED"
+                if is_stopped:
+                    worse = min if facts["optimize_mode"] == "maximize" else max
+                    finals[row.trial] = worse([lasts[row.trial], *median_of(good)])
+                if succeeded or is_stopped:
                     made.append(["receive", row.trial, parameters[row.trial], finals[row.trial]])
                 made.append(["end", row.trial, succeeded])
     return made
+
+
+def median_of(values: list[Any]) -> list[Any]:
+    """The lower of the two in the middle; none of none."""
+    return sorted(values)[(len(values) - 1) // 2 :][:1]

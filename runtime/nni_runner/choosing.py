@@ -6,9 +6,7 @@ take the place of it, unless the plan says to stop.
 
 from __future__ import annotations
 
-import contextlib
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 from nni_annotate.domains import show
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.complaints import Complaints
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place, Plan
 from nni_runner.history import History, key_of
@@ -23,7 +22,7 @@ from nni_runner.inbox import Inbox
 from nni_runner.launchers.launcher import Answered, Notices
 from nni_runner.reliving import tell
 from nni_runner.trial import Chosen, Trial
-from nni_runner.tuner_thread import Nothing, Raised, TunerThread
+from nni_runner.tuner_thread import Call, Nothing, Raised, TunerThread
 from nni_tuners import Tuner, random_parameters
 
 _LAST_WORDS_S = 1.0  # in which the tuner is told what it has not come to hear
@@ -57,13 +56,13 @@ class Chooser:
     ) -> None:  # fmt: skip
         self._plan, self._space, self._defaults = plan, space, defaults
         self._history = history
-        self._fresh, self._notices, self._inbox, self._say = fresh, notices, inbox, say
+        self._fresh, self._notices, self._inbox = fresh, notices, inbox
         self._extra_keys = tuner.extra_keys
-        self._log = place.folder / "tuner-errors.txt"
-        self._thread = TunerThread(lambda: tuner, notices)
+        log, is_last_straw = place.folder / "tuner-errors.txt", plan.on_tuner_error == "stop"
+        self._complaints = Complaints("the tuner", log, is_last_straw, say)
+        self._thread = TunerThread(lambda: tuner, self._answered)
         self._is_hung = False
         self._tried = {key_of(t.parameters, t.extra) for t in history.trials.values()}
-        self._told: set[str] = set()
         self.is_exhausted = False
 
     def choose(self, number: int) -> Chosen | None:
@@ -80,7 +79,7 @@ class Chooser:
         self._tried.add(key_of(chosen.parameters, chosen.extra))
         if self._is_hung:
             self._thread.leave()
-            self._thread = TunerThread(self._fresh(), self._notices)
+            self._thread = TunerThread(self._fresh(), self._answered)
             self._is_hung = False
         elif chosen.instead or self._is_given(chosen.number):
             number, parameters = chosen.number, chosen.parameters
@@ -88,14 +87,14 @@ class Chooser:
 
     def tell(self, trial: Trial) -> None:
         """Tells the tuner what became of a trial."""
-        value, space = self._history.result(trial), self._space
+        value, space = self._history.told(trial), self._space
         self._thread.tell(lambda tuner: tell(tuner, space, trial, value))
 
     def hear(self, answered: Answered) -> None:
         """Takes in that the tuner raised something when it was told something."""
         if isinstance(answered.answer, Raised):
             fault = _raised(answered.answer.error, "told of a trial")
-            self._complain(fault, "it goes on without that")
+            self._complaints.make(fault.message, fault.error, "it goes on without that")
 
     def close(self) -> None:
         """Nothing more is chosen."""
@@ -117,7 +116,8 @@ class Chooser:
             asked += not (isinstance(answer, _Fault) and answer.word == "hung")
             found = answer if isinstance(answer, _Fault) else self._checked(answer, number)
             if isinstance(found, _Fault):
-                self._complain(found, f"random parameters for trial {number} instead")
+                instead = f"random parameters for trial {number} instead"
+                self._complaints.make(found.message, found.error, instead)
                 return self._random(number, asked, found)
             if not self._is_tried(*found):
                 return Chosen(number, found[0], False, time.time(), found[1], asked)
@@ -128,7 +128,7 @@ class Chooser:
         patience = self._plan.tuner_seconds
         left = patience - self._thread.busy
         if left > 0:
-            call = self._thread.ask(number)
+            call = self._thread.ask(lambda tuner: tuner.generate_parameters(number))
             notice = self._inbox.wait_for(
                 lambda one: isinstance(one, Answered) and one.call is call, left
             )
@@ -187,18 +187,8 @@ class Chooser:
             return None
         return Chosen(number, found, False, time.time(), {}, asked, fault.word)
 
-    def _complain(self, fault: _Fault, instead: str) -> None:
-        """Says what the tuner did, each thing once, and keeps where it came from."""
-        message = f"the tuner {fault.message}"
-        if fault.error is not None:
-            with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as file:
-                file.write("".join(traceback.format_exception(fault.error)) + "\n")
-            message += f" (see {self._log})"
-        if self._plan.on_tuner_error == "stop":
-            raise RunnerError(message)
-        if message not in self._told:
-            self._told.add(message)
-            self._say(f"{message}; {instead}")
+    def _answered(self, call: Call[Tuner], answer: object) -> None:
+        self._notices.put(Answered(call, answer))
 
 
 def _raised(error: BaseException, when: str) -> _Fault:

@@ -20,7 +20,15 @@ from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER, DUPLICATES, ON_TUNER_ERROR, Plan, seconds
 from nni_runner.given import read_arguments, read_parameters, read_sets
 from nni_runner.once import run_once
-from nni_runner.options import check_limit, find_name, learn_from, make, read_indices
+from nni_runner.options import (
+    check_assessor,
+    check_limit,
+    find_assessor,
+    find_name,
+    learn_from,
+    make,
+    read_indices,
+)
 from nni_runner.report import Report
 from nni_runner.session import run_experiment
 from nni_runner.target import find_command, read_target
@@ -40,6 +48,8 @@ _OF_EXPERIMENTS = {
     "tuner-arg": "tuner_arguments",
     "tuner-time": "tuner_duration",
     "on-tuner-error": "on_tuner_error",
+    "assessor": "assessor",
+    "assessor-arg": "assessor_arguments",
     "seed": "seed",
     "no-baseline": "baseline",
     "try": "tried",
@@ -85,7 +95,10 @@ _OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
               show_default=True, help="How long the tuner may take for a suggestion.")  # fmt: skip
 @click.option("--on-tuner-error", type=click.Choice(ON_TUNER_ERROR), default="random",
               show_default=True,
-              help="Where it takes longer or fails: random parameters, or stop.")  # fmt: skip
+              help="Where one takes longer or fails: do without its answer, or stop.")  # fmt: skip
+@click.option("--assessor", help="Who stops hopeless trials early: Medianstop or Curvefitting.")
+@click.option("--assessor-arg", "assessor_arguments", metavar="NAME=VALUE", multiple=True,
+              help="An argument of the assessor, such as start_step=5.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
               help="Makes the tuner's choices repeatable.")  # fmt: skip
 @click.option("--baseline/--no-baseline", default=True, show_default=True,
@@ -128,6 +141,8 @@ def main(
     tuner_arguments: tuple[str, ...],
     tuner_duration: str,
     on_tuner_error: str,
+    assessor: str | None,
+    assessor_arguments: tuple[str, ...],
     seed: int | None,
     baseline: bool,
     tried: tuple[Path, ...],
@@ -188,6 +203,8 @@ def main(
             retries=retries,
             duplicates=duplicates,
             on_tuner_error=on_tuner_error,
+            assessor=find_assessor(assessor) if assessor is not None else None,
+            assessor_arguments=read_arguments(assessor_arguments, "--assessor-arg"),
             tuner_seconds=seconds(tuner_duration),
             gpus_per_trial=gpus_per_trial,
             trials_per_gpu=trials_per_gpu,
@@ -196,6 +213,7 @@ def main(
         )
         check_limit(plan)
         made = make(plan)
+        check_assessor(plan)
         for lesson in lessons:
             click.echo(lesson.to_text(), err=True)
         report = run_experiment(target, checked, words, plan, made, experiments_dir)

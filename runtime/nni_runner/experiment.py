@@ -32,8 +32,9 @@ class Plan:
     long one trial may take, `goal` a result that is good enough. `retries` is how often a trial is
     tried again that something else brought to its end. `duplicates` (of DUPLICATES) says what is
     done about parameters that were tried, `on_tuner_error` (of ON_TUNER_ERROR) what about a tuner
-    that raises, answers nonsense or takes more than `tuner_seconds`. `gpus_per_trial` None leaves
-    GPUs alone, 0 hides them from trials; `gpu_indices` are those that may be used, None: all.
+    or an assessor that raises, answers nonsense or takes more than `tuner_seconds`. `assessor` is
+    who stops hopeless trials, None: nobody; `assessor_arguments` are its own. `gpus_per_trial` None
+    leaves GPUs alone, 0 hides them from trials; `gpu_indices` may be used, None: all.
     """
 
     maximize: bool
@@ -56,6 +57,8 @@ class Plan:
     trials_per_gpu: int = 1
     gpu_indices: tuple[int, ...] | None = None
     use_active_gpus: bool = False
+    assessor: str | None = None
+    assessor_arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
     def optimize_mode(self) -> str:

@@ -1,4 +1,4 @@
-"""What somebody wrote down: parameters in files, arguments of a tuner on the command line."""
+"""What somebody wrote down: parameters in files, arguments of an algorithm on the command line."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _whole(values: Parameters, target: Target) -> Parameters:
     return {key: given[key] for key in space}
 
 
-def read_arguments(words: Iterable[str]) -> dict[str, Any]:
+def read_arguments(words: Iterable[str], option: str = "--tuner-arg") -> dict[str, Any]:
     """Arguments written as NAME=VALUE: each value as JSON, as text where it is none.
 
     Raises UsageError.
@@ -83,9 +83,9 @@ def read_arguments(words: Iterable[str]) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition("=")
         if not name or not equals:
-            raise UsageError(f"--tuner-arg {word}: expected NAME=VALUE")
+            raise UsageError(f"{option} {word}: expected NAME=VALUE")
         if name in arguments:
-            raise UsageError(f"--tuner-arg {word}: {name} is given twice")
+            raise UsageError(f"{option} {word}: {name} is given twice")
         try:
             arguments[name] = json.loads(text)
         except ValueError:

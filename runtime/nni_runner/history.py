@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,18 @@ class History:
         """What a trial is ranked by: its result, or the mean of those taken together with it."""
         runs = self._runs.get(self._key(trial))
         return runs.mean if runs and trial.status is Status.SUCCEEDED else trial.value
+
+    def told(self, trial: Trial) -> float | None:
+        """The result that a tuner is told of, also of a trial that was stopped early.
+
+        There it is the last intermediate one, but none that is better than the median of the trials
+        that succeeded: the assessor expects nothing good of it.
+        """
+        if trial.status is not Status.EARLY_STOPPED or trial.last is None:
+            return self.result(trial)
+        finals = [one.value for one in self.with_status(Status.SUCCEEDED) if one.value is not None]
+        middle = statistics.median_low(finals or [trial.last])
+        return min(trial.last, middle) if self.maximize else max(trial.last, middle)
 
     def runs(self, trial: Trial) -> int:
         """How many results are taken together with this trial's."""

@@ -1,4 +1,4 @@
-"""Ask, start, listen, tell, until done: the one loop that runs an experiment."""
+"""Ask, start, listen, assess, tell, until done: the one loop that runs an experiment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nni_annotate.space import Parameters, SearchSpace
+from nni_runner.assessing import Assessing
 from nni_runner.choosing import Chooser
 from nni_runner.errors import RunnerError, StorageError
 from nni_runner.experiment import Place, Plan
@@ -21,6 +22,7 @@ from nni_runner.history import History
 from nni_runner.inbox import Inbox
 from nni_runner.launchers.launcher import (
     Answered,
+    Assessed,
     End,
     Exited,
     Interrupted,
@@ -30,22 +32,18 @@ from nni_runner.launchers.launcher import (
     Notices,
     Rang,
 )
+from nni_runner.limits import is_reached, looks_broken
 from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
 from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
-from nni_runner.slot import Slot
+from nni_runner.slot import Slot, not_running
 from nni_runner.store import Store
 from nni_runner.trial import Chosen, Event, Started, Status, Trial, after
 from nni_runner.width import Width
 from nni_tuners import Tuner, TunerError
-
-# So many failures and not one success, and the script itself is taken to be broken. The baseline
-# is the script as its author runs it, so its failure weighs more.
-FAILURES_WITH_BASELINE = 3
-FAILURES_WITHOUT = 5
 
 
 @dataclass
@@ -90,13 +88,16 @@ class Loop:
             self.plan, self.place, self.space, self.defaults, self.history, self.tuner, self.fresh,
             self.notices, self._inbox, self.progress.tell,
         )  # fmt: skip
+        self._assessing = Assessing(
+            self.plan, self.place, self.store, self.notices, self.progress.tell, self._stop_early
+        )
 
     def run(self) -> Outcome:
         """Runs until the limits are reached, the trials all fail, or somebody interrupts.
 
         What makes it impossible to go on is the outcome too.
         """
-        if self._is_reached():
+        if is_reached(self.plan, self.history):
             self._ending = REACHED
         try:
             while True:
@@ -110,6 +111,7 @@ class Loop:
             return self._cut_off(unforeseen(error, self.place.folder))
         finally:
             self._chooser.close()
+            self._assessing.close()
             self.launcher.close()
             self._abandon()
 
@@ -135,17 +137,9 @@ class Loop:
         is_exhausted = self._chooser.is_exhausted
         return bool(self._queue) or (not is_exhausted and len(self.history.trials) < limit)
 
-    def _looks_broken(self) -> bool:
-        limit = FAILURES_WITH_BASELINE if self.plan.baseline else FAILURES_WITHOUT
-        return self._failed() >= limit and not self.history.count(Status.SUCCEEDED)
-
-    def _failed(self) -> int:
-        """How many trials failed since this runner began."""
-        return self.history.count(Status.FAILED) - self._failed_before
-
-    def _is_reached(self) -> bool:
-        best = self.history.best
-        return best is not None and self.plan.is_reached(self.history.result(best))
+    def _looks_broken(self) -> int:
+        """How many trials failed, if they are all and enough to take the script to be broken."""
+        return looks_broken(self.plan, self.history, self._failed_before)
 
     def _start_next(self) -> bool:
         """Starts a trial that waits, or a new one; whether there was any, and room for it."""
@@ -203,7 +197,8 @@ class Loop:
         """How long to wait for the next notice, in s."""
         if self._ending:
             return math.inf
-        return min(self._deadline, self._width.next_try) - time.monotonic()
+        at = min(self._deadline, self._width.next_try, self._assessing.next_look)
+        return at - time.monotonic()
 
     def _take(self, notice: Notice | None) -> None:
         """Takes in a notice, or acts on the time limit."""
@@ -214,6 +209,8 @@ class Loop:
                 self._finish(notice)
             case Answered():
                 self._chooser.hear(notice)
+            case Assessed():
+                self._assessing.hear(notice)
             case Interrupted(received):
                 self._interrupt(received)
             case Asked(Stop()):  # answered by the end itself
@@ -223,22 +220,25 @@ class Loop:
                 self._kill(number, notice)
             case Asked(Update() as update):
                 self._update(update, notice)
+        self._assessing.look()
         if time.monotonic() >= self._deadline and self._ending is None:
             self._end(OUT_OF_TIME, Status.SYS_CANCELED, "time limit")
 
     def _kill(self, number: int, asked: Asked) -> None:
         """Ends a trial that somebody wants to end; it answers when it has."""
         if number not in self._slots:
-            trial = self.history.trials.get(number)
-            state = "has not started"
-            if trial is not None and trial.is_over:  # one that was cut off waits to run again
-                state = f"has ended: {trial.status.value}"
-            asked.refuse(f"trial {number} {state}")
+            asked.refuse(f"trial {number} {not_running(self.history.trials.get(number))}")
             return
         slot = self._slots[number]
         slot.cancel(Status.USER_CANCELED, "killed by the user")
         slot.asked.append(asked)
         self.launcher.terminate(number)
+
+    def _stop_early(self, number: int, attempt: int, cause: str) -> None:
+        """Ends a trial that the assessor finds hopeless, if that attempt still runs."""
+        slot = self._slots.get(number)
+        if slot is not None and slot.stop_early(self.history.trials[number], attempt, cause):
+            self.launcher.terminate(number)
 
     def _update(self, update: Update, asked: Asked) -> None:
         """Goes on by another limit, which holds for those who resume the experiment too."""
@@ -302,7 +302,7 @@ class Loop:
                 own = rerunnable(trial.parameters, self.defaults, self.space)
                 write_parameters(self.place, number, own)
         self._chooser.tell(trial)
-        if self._is_reached() and not self._ending:
+        if is_reached(self.plan, self.history) and not self._ending:
             self._end(REACHED, Status.SYS_CANCELED, REACHED.reason)
 
     def _try_again(self, trial: Trial, exited: Exited) -> None:
@@ -317,13 +317,14 @@ class Loop:
     def _record(self, events: Sequence[Event]) -> None:
         if events:
             self._recorder.record(events)
+            self._assessing.take(events)
             self.progress.show(self.history, self.plan, events)
 
     def _outcome(self) -> Outcome:
         if self._ending:
             return self._ending
-        if self._looks_broken():
-            return Outcome("failed", f"the first {self._failed()} trials all failed")
+        if failures := self._looks_broken():
+            return Outcome("failed", f"the first {failures} trials all failed")
         if self._chooser.is_exhausted:
             return Outcome("done", "search space exhausted")
         if time.monotonic() >= self._deadline:

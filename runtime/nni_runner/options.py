@@ -13,7 +13,15 @@ from nni_runner.existing import find
 from nni_runner.experiment import Plan
 from nni_runner.learning import Lesson, learn
 from nni_runner.target import Target
-from nni_tuners import Tuner, TunerError, make_tuner, official_name
+from nni_tuners import (
+    Assessor,
+    Tuner,
+    TunerError,
+    assessor_name,
+    make_assessor,
+    make_tuner,
+    official_name,
+)
 
 
 def find_name(name: str) -> str:
@@ -32,6 +40,32 @@ def make(plan: Plan) -> Tuner:
         )
     except TunerError as error:
         raise UsageError(f"--tuner {plan.tuner}: {error}") from None
+
+
+def find_assessor(name: str) -> str:
+    """How an assessor's name is written. Raises UsageError."""
+    try:
+        return assessor_name(name)
+    except TunerError as error:
+        raise UsageError(f"--assessor: {error}") from None
+
+
+def make_assessor_of(plan: Plan) -> Assessor:
+    """The assessor of an experiment. Raises UsageError where its arguments make no sense."""
+    assert plan.assessor is not None
+    try:
+        arguments = {"optimize_mode": plan.optimize_mode, **plan.assessor_arguments}
+        return make_assessor(plan.assessor, arguments)
+    except TunerError as error:
+        raise UsageError(f"--assessor {plan.assessor}: {error}") from None
+
+
+def check_assessor(plan: Plan) -> None:
+    """Raises UsageError where its arguments make no sense, or are those of none."""
+    if plan.assessor is not None:
+        make_assessor_of(plan)
+    elif plan.assessor_arguments:
+        raise UsageError("--assessor-arg: expected --assessor beside it")
 
 
 def read_indices(text: str) -> tuple[int, ...]:

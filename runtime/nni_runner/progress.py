@@ -140,6 +140,8 @@ class State:
             f"{summary.running} running",
             f"{summary.counts.get(Status.FAILED, 0)} failed",
         ]
+        if stopped := summary.counts.get(Status.EARLY_STOPPED, 0):
+            parts.append(f"{stopped} stopped early")
         if summary.best is not None:
             parts.append(f"best {summary.best:.6g}")
         parts.append(clock(time.monotonic() - self._begun))

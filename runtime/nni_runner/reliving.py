@@ -19,14 +19,18 @@ from nni_tuners import Tuner
 
 
 def tell(tuner: Tuner, space: SearchSpace, trial: Trial, value: float | None) -> None:
-    """Tells the tuner what became of a trial, once, if it is over; `value` is its result."""
+    """Tells the tuner what became of a trial, once, if it is over; `value` is its result, if any.
+
+    That of one that was stopped early is none for a tuner whose trials hand on more than a result.
+    """
     if not trial.is_over or not space.contains(trial.parameters):
         return  # the script's own values may lie outside the space, or not all be known
     succeeded = trial.status is Status.SUCCEEDED
+    is_stopped = trial.status is Status.EARLY_STOPPED and not tuner.extra_keys
     parameters = space.canonical(trial.parameters)
     if trial.is_baseline:  # its values may not be known before its end
         tuner.expect_trial(trial.number, parameters)
-    if succeeded:
+    if succeeded or (is_stopped and value is not None):
         tuner.receive_trial_result(trial.number, parameters, value)
     tuner.trial_end(trial.number, succeeded)
 
@@ -87,7 +91,7 @@ class _Life:
     def _tell(self, trial: Trial) -> None:
         assert self.space is not None
         with contextlib.suppress(Exception, SystemExit):
-            tell(self.tuner, self.space, trial, self.history.result(trial))
+            tell(self.tuner, self.space, trial, self.history.told(trial))
 
     def _suggestion(self, number: int) -> str:
         with contextlib.suppress(Exception, SystemExit):

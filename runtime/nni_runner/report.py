@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from nni_annotate.cli import count
 from nni_annotate.space import SearchSpace, short_names
 from nni_runner.experiment import Place, Plan
 from nni_runner.history import History
@@ -61,6 +62,8 @@ class Report:
                 "optimize_mode": self.plan.optimize_mode,
                 "tuner": self.plan.tuner,
                 "tuner_arguments": self.plan.tuner_arguments,
+                "assessor": self.plan.assessor,
+                "assessor_arguments": self.plan.assessor_arguments,
                 "learned": len(self.plan.learned),
                 "seed": self.plan.seed,
                 "concurrency": self.plan.concurrency,
@@ -85,7 +88,7 @@ class Report:
 
     def _head(self) -> str:
         statuses = Counter(trial.status.value for trial in self.history.trials.values())
-        counts = ", ".join(f"{count} {status.lower()}" for status, count in statuses.items())
+        counts = ", ".join(f"{of_it} {status.lower()}" for status, of_it in statuses.items())
         total = len(self.history.trials)
         trials = f"{total} {'trial' if total == 1 else 'trials'} in {clock(self.seconds)}"
         detail = f" ({counts})" if counts else ""
@@ -152,11 +155,18 @@ class Report:
         failed = self.history.with_status(Status.FAILED)
         if failed:
             causes = Counter(trial.cause for trial in failed)
-            detail = "; ".join(f"{count} x {cause}" for cause, count in causes.most_common(3))
+            detail = "; ".join(f"{times} x {cause}" for cause, times in causes.most_common(3))
             stderr = self.place.output(failed[0].number) / "stderr"
             said = stderr.is_file() and stderr.stat().st_size > 0
             messages = f"; the first one's messages: {stderr}" if said else ""
             lines.append(f"Failed trials: {detail}{messages}")
+        stopped = self.history.with_status(Status.EARLY_STOPPED)
+        if stopped:
+            reports = sum(trial.reports for trial in stopped)
+            lines.append(
+                f"Stopped early by {self.plan.assessor}: {count(len(stopped), 'trial')}, "
+                f"after {reports / len(stopped):.3g} intermediate results on average"
+            )
         if self.best is not None and not self.best.is_baseline:
             parameters = self.place.output(self.best.number) / "parameters.json"
             lines.append(f"Best parameters as JSON: {parameters}")

@@ -37,6 +37,17 @@ class Slot:
         if self.canceled is None:
             self.canceled, self.is_cut_off = (status, cause), is_cut_off
 
+    def stop_early(self, trial: Trial, attempt: int, cause: str) -> bool:
+        """It is to end for being hopeless; whether there is a reason to end it.
+
+        There is none in an attempt that was judged before it, nor where the final result is there.
+        The baseline is never stopped: the others are compared with it.
+        """
+        if self.canceled or trial.attempt != attempt or trial.has_final or trial.is_baseline:
+            return False
+        self.cancel(Status.EARLY_STOPPED, cause)
+        return True
+
     def heard(self, trial: Trial) -> list[Result]:
         """What it has reported since the last time; what can't be used is told, once."""
         return self._judged(self.results.read(), trial)
@@ -98,3 +109,10 @@ class Slot:
         if message not in self._told:
             self._told.add(message)
             self.tell(message)
+
+
+def not_running(trial: Trial | None) -> str:
+    """Why a trial that doesn't run doesn't, as the end of a sentence."""
+    if trial is not None and trial.is_over:  # one that was cut off waits to run again
+        return f"has ended: {trial.status.value}"
+    return "has not started"

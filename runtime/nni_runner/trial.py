@@ -119,7 +119,8 @@ class Trial:
 
     All but the parameters is of its latest attempt: `final` is the first final result, as it came,
     `line` where that comes from if it can't be ranked;
-    `reports` counts the intermediate ones; `interrupted` says that it may be attempted again.
+    `reports` counts the intermediate ones, `last` is the last of them that can be ranked;
+    `interrupted` says that it may be attempted again.
     `failures` are those of its attempts that failed and were followed by another.
     """
 
@@ -138,6 +139,7 @@ class Trial:
     line: str = ""
     interrupted: bool = False
     failures: int = 0
+    last: float | None = None
 
     @property
     def value(self) -> float | None:
@@ -203,7 +205,10 @@ def after(trial: Trial | None, event: TrialEvent) -> Trial:
             return replace(_known(trial), final=event.value, has_final=True, line=event.line)
         case Reported():
             known = _known(trial)
-            return replace(known, reports=known.reports + 1)
+            last = metric(event.value)
+            return replace(
+                known, reports=known.reports + 1, last=known.last if last is None else last
+            )
         case Noted():
             known = _known(trial)
             others = {key: item for key, item in known.parameters.items() if key != event.key}

@@ -1,7 +1,6 @@
-"""A tuner in a thread of its own, so that one which takes for ever holds up nobody.
+"""A tuner or an assessor in a thread of its own: one that takes for ever holds up nobody.
 
-Its calls are made one after the other, in the order they came in. What they lead to comes as
-notices.
+Its calls are made one after the other, in the order they came in.
 """
 
 from __future__ import annotations
@@ -12,15 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from nni_runner.launchers.launcher import Answered, Notices
-from nni_tuners import NoMoreTrialError, Tuner
+from nni_tuners import NoMoreTrialError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Raised:
-    """An answer: the tuner raised this."""
+    """An answer: it raised this."""
 
     error: BaseException
 
@@ -30,40 +30,41 @@ class Nothing:
 
 
 @dataclass(eq=False)
-class Call:
-    """Something that the tuner is asked or told."""
+class Call(Generic[T]):
+    """Something that it is asked or told; `about` is what whoever asked knows it by."""
 
-    make: Callable[[Tuner], Any]
+    make: Callable[[T], Any]
     is_question: bool = True
+    about: object = None
     is_withdrawn: bool = False
     has_begun: bool = False
 
 
-class TunerThread:
-    """Makes calls to a tuner, and puts what came of them among the notices.
+class TunerThread(Generic[T]):
+    """Makes calls to a tuner, and hands on what came of them, out of the thread.
 
     The tuner is made in there too. Of calls that are no question only what they raise is told.
     """
 
-    def __init__(self, make: Callable[[], Tuner], notices: Notices) -> None:
+    def __init__(self, make: Callable[[], T], answered: Callable[[Call[T], Any], None]) -> None:
         self._make = make
-        self._notices = notices
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._answered = answered
+        self._calls: queue.SimpleQueue[Call[T] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._since: float | None = time.monotonic()
+        self._left_to_do = 0
         self._is_left = False
+        self.current: Call[T] | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def ask(self, number: int) -> Call:
-        """Asks for a trial's parameters; answered by what it returns, Nothing or Raised."""
-        call = Call(lambda tuner: tuner.generate_parameters(number))
-        self._calls.put(call)
-        return call
+    def ask(self, make: Callable[[T], Any], about: object = None) -> Call[T]:
+        """Asks something; answered by what it returns, Nothing or Raised."""
+        return self._put(Call(make, about=about))
 
-    def tell(self, make: Callable[[Tuner], Any]) -> None:
+    def tell(self, make: Callable[[T], Any]) -> None:
         """Tells the tuner something."""
-        self._calls.put(Call(make, is_question=False))
+        self._put(Call(make, is_question=False))
 
     @property
     def busy(self) -> float:
@@ -71,7 +72,13 @@ class TunerThread:
         with self._lock:
             return 0.0 if self._since is None else time.monotonic() - self._since
 
-    def withdraw(self, call: Call) -> bool:
+    @property
+    def is_idle(self) -> bool:
+        """Whether all calls have been made."""
+        with self._lock:
+            return not self._left_to_do
+
+    def withdraw(self, call: Call[T]) -> bool:
         """Takes a question back; whether that is in time."""
         with self._lock:
             call.is_withdrawn = True
@@ -84,6 +91,12 @@ class TunerThread:
         with self._lock:
             self._is_left = True
 
+    def _put(self, call: Call[T]) -> Call[T]:
+        with self._lock:
+            self._left_to_do += 1
+        self._calls.put(call)
+        return call
+
     def _run(self) -> None:
         tuner = _made(self._make)
         with self._lock:
@@ -91,15 +104,17 @@ class TunerThread:
         while (call := self._calls.get()) is not None:
             with self._lock:
                 if call.is_withdrawn:
+                    self._left_to_do -= 1
                     continue
-                call.has_begun, self._since = True, time.monotonic()
+                call.has_begun, self._since, self.current = True, time.monotonic(), call
             answer = tuner if isinstance(tuner, Raised) else _made(partial(call.make, tuner))
             with self._lock:
                 self._since = None
+                self._left_to_do -= 1
                 if self._is_left:
                     return
                 if call.is_question or isinstance(answer, Raised):
-                    self._notices.put(Answered(call, answer))
+                    self._answered(call, answer)
 
 
 def _made(call: Callable[[], Any]) -> Any:

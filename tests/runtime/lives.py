@@ -1,7 +1,7 @@
 """Runs an experiment through several lives, each a process that may be killed; run by tests.
 
-`python lives.py writes|moments SOURCE EXPERIMENTS`, with the project's packages on the path. Its
-trials are shell scripts, since a Python takes longer to start than an experiment of theirs.
+`python lives.py writes|moments|stops SOURCE EXPERIMENTS`, with the project's packages on the path.
+Its trials are shell scripts, since a Python takes longer to start than an experiment of theirs.
 """
 
 from __future__ import annotations
@@ -173,7 +173,16 @@ def at_random_moments(source: Path, experiments: Path) -> None:
     assert lives.live()
 
 
+def while_some_are_stopped(source: Path, experiments: Path) -> None:
+    """The same with an assessor."""
+    plan = Plan(True, 60, None, 3, "TPE", 7, baseline=True, assessor="Medianstop")
+    lives = Lives(source, experiments / "0", plan)
+    for seed in range(10):
+        lives.live(after=random.Random(seed).uniform(0.1, 0.4))
+    assert lives.live()
+
+
 if __name__ == "__main__":
-    {"writes": at_each_write, "moments": at_random_moments}[sys.argv[1]](
-        Path(sys.argv[2]), Path(sys.argv[3])
-    )
+    {
+        "writes": at_each_write, "moments": at_random_moments, "stops": while_some_are_stopped
+    }[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))  # fmt: skip

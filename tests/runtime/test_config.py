@@ -193,13 +193,25 @@ def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path
     assert f"error: {message}; take one of the tuners in docs/tuners.md\n" in done.stderr
 
 
-def test_an_assessor_is_left_out_with_a_warning(place: Path) -> None:
-    """Until there are assessors."""
-    text = FIRST + "assessor:\n  builtinAssessorName: Medianstop\n"
-    (place / "files" / "one.yml").write_text(text)
-    done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
-    assert done.returncode == 0
-    assert done.stderr.count("warning: assessor: assessors aren't offered yet") == 1
+def test_an_assessor_is_that_of_the_experiment(place: Path) -> None:
+    """With its arguments; the options of nni-run count more."""
+    text = (
+        "assessor:\n  builtinAssessorName: Medianstop\n"
+        "  classArgs: {start_step: 4, optimize_mode: minimize}\n"
+    )
+    file = place / "files" / "one.yml"
+    file.write_text(FIRST + text)
+    experiment = create(file)["experiment"]
+    assert experiment["assessor"] == "Medianstop"
+    assert experiment["assessor_arguments"]["start_step"] == 4
+    words = ("nni-run", "--config", file, "--experiments-dir", place / "experiments", "--json")
+    done = run(*words, "--assessor-arg", "start_step=5")
+    assert done.returncode == 0, done.stderr
+    experiment = json.loads(done.stdout)["experiment"]
+    assert experiment["assessor_arguments"]["start_step"] == 5
+    done = run(*words, "--assessor", "Curvefitting", "--assessor-arg", "epoch_num=9")
+    experiment = json.loads(done.stdout)["experiment"]
+    assert experiment["assessor_arguments"] == {"epoch_num": 9}
 
 
 def test_such_an_experiment_can_be_resumed(place: Path) -> None:

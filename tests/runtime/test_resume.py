@@ -27,6 +27,7 @@ from nni_runner.history import History
 from nni_runner.lock import locked
 from nni_runner.options import make
 from nni_runner.reliving import relive, tell
+from nni_runner.store import Store
 from nni_runner.trial import (
     Chosen,
     Ended,
@@ -36,11 +37,21 @@ from nni_runner.trial import (
     Started,
     Status,
 )
-from nni_tuners import TUNERS, TPETuner
+from nni_runner.watching import Watch
+from nni_tuners import TUNERS, Medianstop, TPETuner
 
 OLD = FIXTURES / "histories" / "version1"
 TRIAL = """printf '{"kind":"intermediate","value":0,"time":1}\\n' >> "$NNI_RESULTS_FILE"
 sleep 0.03
+printf '{"kind":"final","value":%s,"time":2}\\n' "$NNI_TRIAL_SEQ_ID" >> "$NNI_RESULTS_FILE"
+"""
+# Which trials are good shows at their first result; the others take their time.
+STOPPED = """good=$((NNI_TRIAL_SEQ_ID % 7))
+for step in 1 2 3 4 5 6 7 8 9 10; do
+printf '{"kind":"intermediate","value":%s,"time":1}\\n' $good >> "$NNI_RESULTS_FILE"
+printf '%s\\n' "$NNI_TRIAL_SEQ_ID" > "$NNI_BELL"
+sleep "0.00$((7 - good))"
+done
 printf '{"kind":"final","value":%s,"time":2}\\n' "$NNI_TRIAL_SEQ_ID" >> "$NNI_RESULTS_FILE"
 """
 
@@ -67,12 +78,33 @@ def check_tuner(folder: Path) -> None:
     assert seen["next"] == [tuner.generate_parameters(1000 + number) for number in range(3)]
 
 
-@pytest.mark.parametrize("when", ["writes", "moments"])
+def check_assessor(folder: Path) -> None:
+    """Whatever was stopped is what an assessor stops that lives through the whole history at once.
+
+    And some were.
+    """
+    store = Store(folder / "history.sqlite", read_only=True)
+    watch = Watch(Medianstop(optimize_mode="maximize"), "Medianstop", folder.name)
+    found: dict[tuple[int, int], str] = {}
+    stopped = []
+    for event in store.events():
+        cause = watch.take(event)
+        if isinstance(event, Reported) and cause:
+            found.setdefault((event.number, event.attempt), cause)
+        if isinstance(event, Ended) and event.status is Status.EARLY_STOPPED:
+            stopped.append(event.number)
+            assert event.cause == found[event.number, event.attempt]
+    store.close()
+    assert len(stopped) > 5
+    assert 0 not in stopped
+
+
+@pytest.mark.parametrize("when", ["writes", "moments", "stops"])
 def test_killed(tmp_path: Path, when: str) -> None:
     """By kill -9 at each of its writes in turn, and at random moments."""
     source = tmp_path / "source"
     shutil.copytree(OLD / "code", source)
-    (source / "train.sh").write_text(TRIAL)
+    (source / "train.sh").write_text(STOPPED if when == "stops" else TRIAL)
     lives = Path(__file__).with_name("lives.py")
     done = subprocess.run(
         [sys.executable, lives, when, source, tmp_path / "experiments"],
@@ -84,6 +116,8 @@ def test_killed(tmp_path: Path, when: str) -> None:
     for folder in folders:
         check_invariants(folder)
         check_tuner(folder)
+        if when == "stops":
+            check_assessor(folder)
 
 
 @pytest.fixture

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nni_tuners.anneal import AnnealTuner
+    from nni_tuners.assessor import Assessor, AssessResult
+    from nni_tuners.assessors.curvefitting import Curvefitting
+    from nni_tuners.assessors.medianstop import Medianstop
+    from nni_tuners.assessors.registry import ASSESSORS, assessor_name, make_assessor
     from nni_tuners.auto import AutoTuner
     from nni_tuners.batch import BatchTuner
     from nni_tuners.cma_es import CMAESTuner
@@ -25,14 +29,19 @@ if TYPE_CHECKING:
     from nni_tuners.tuner import Tuner
 
 __all__ = [
+    "ASSESSORS",
     "TUNERS",
     "AnnealTuner",
+    "AssessResult",
+    "Assessor",
     "AutoTuner",
     "BatchTuner",
     "CMAESTuner",
+    "Curvefitting",
     "EvolutionTuner",
     "GPTuner",
     "GridSearchTuner",
+    "Medianstop",
     "MetisTuner",
     "NoMoreTrialError",
     "PBTTuner",
@@ -43,13 +52,22 @@ __all__ = [
     "TPETuner",
     "Tuner",
     "TunerError",
+    "assessor_name",
     "find_tuner",
+    "make_assessor",
     "make_tuner",
     "official_name",
     "random_parameters",
 ]
 
 _HOMES = {
+    "ASSESSORS": "assessors.registry",
+    "AssessResult": "assessor",
+    "Assessor": "assessor",
+    "Curvefitting": "assessors.curvefitting",
+    "Medianstop": "assessors.medianstop",
+    "assessor_name": "assessors.registry",
+    "make_assessor": "assessors.registry",
     "TUNERS": "registry",
     "AnnealTuner": "anneal",
     "AutoTuner": "auto",

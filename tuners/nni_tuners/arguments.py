@@ -1,11 +1,29 @@
-"""Checks of the arguments that tuners are made with."""
+"""Checks of the arguments that tuners and assessors are made with."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from inspect import Parameter
+from typing import Any
 
 from nni_annotate.domains import show
 from nni_tuners.errors import TunerError
+
+
+def check_names(arguments: Collection[str], known: Mapping[str, Any]) -> None:
+    """Raises TunerError for one that isn't known, or is missing: known without a default."""
+    for argument in arguments:
+        if argument not in known:
+            expected = f"one of {', '.join(known)}" if known else "none"
+            message = f"{argument}: no such argument; expected {expected}"
+            if close := get_close_matches(argument, known, n=1):
+                message += f"; did you mean {close[0]}?"
+            raise TunerError(message)
+    for name, default in known.items():
+        if default is Parameter.empty and name not in arguments:
+            raise TunerError(f"{name}: expected a value, found none")
 
 
 def check_count(name: str, number: int, least: int = 1) -> None:

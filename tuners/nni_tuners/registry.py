@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from nni_tuners.anneal import AnnealTuner
+from nni_tuners.arguments import check_names
 from nni_tuners.auto import AutoTuner
 from nni_tuners.batch import BatchTuner
 from nni_tuners.cma_es import CMAESTuner
@@ -79,14 +80,7 @@ def make_tuner(
     Raises TunerError naming the arguments that there are.
     """
     kind = find_tuner(name)
-    known = kind.arguments()
-    for argument in arguments:
-        if argument not in known:
-            expected = f"one of {', '.join(known)}" if known else "none"
-            message = f"{argument}: no such argument; expected {expected}"
-            if close := get_close_matches(argument, known, n=1):
-                message += f"; did you mean {close[0]}?"
-            raise TunerError(message)
+    check_names(arguments, kind.arguments())
     return kind(optimize_mode=optimize_mode, seed=seed, **arguments)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from nni_runner.config.arguments import MODE, checked, entries
+from nni_runner.config.arguments import MODE, checked, entries, read_one
 from nni_runner.config.classes import is_custom, read_custom, say_missing
 from nni_runner.config.kinds import Count, Kind, Number, OneOf, Text
 from nni_runner.config.model import Builtin, Custom
@@ -37,6 +37,16 @@ _REQUIRED = {"Curvefitting": "epoch_num"}
 def read_assessor(reading: Reading) -> Builtin | Custom | None:
     """The assessor; None where there is none."""
     return _read(reading, "assessor", ASSESSORS)
+
+
+def own_direction(
+    reading: Reading, assessor: Builtin | Custom | None, mode: str
+) -> Builtin | Custom | None:
+    """The assessor, with its direction among its arguments where the experiment's is another."""
+    own = read_one(reading, "assessor", "optimize_mode", MODE)
+    if isinstance(assessor, Builtin) and own not in (None, mode):
+        return Builtin(assessor.name, {**assessor.arguments, "optimize_mode": own})
+    return assessor
 
 
 def read_advisor(reading: Reading, section: str = "advisor") -> Builtin | Custom | None:

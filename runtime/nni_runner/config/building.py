@@ -8,7 +8,7 @@ from typing import Any
 from nni_annotate.space import SearchSpace
 from nni_runner.config import paths
 from nni_runner.config.arguments import called, read_mode, read_seed
-from nni_runner.config.assessors import is_advisor, read_advisor, read_assessor
+from nni_runner.config.assessors import is_advisor, own_direction, read_advisor, read_assessor
 from nni_runner.config.classes import is_custom
 from nni_runner.config.documents import read_document
 from nni_runner.config.formats import ONE
@@ -52,7 +52,7 @@ def read_config(path: Path) -> Config:
         optimize_mode=mode,
         seed=seed,
         tuner=tuner,
-        assessor=assessor,
+        assessor=own_direction(reading, assessor, mode),
         advisor=advisor,
         reading=reading,
     )

@@ -12,7 +12,15 @@ import click
 from nni_runner.errors import UsageError
 from nni_runner.experiment import Plan, seconds
 from nni_runner.given import read_arguments, read_sets
-from nni_runner.options import check_limit, find_name, learn_from, make, read_indices
+from nni_runner.options import (
+    check_assessor,
+    check_limit,
+    find_assessor,
+    find_name,
+    learn_from,
+    make,
+    read_indices,
+)
 from nni_runner.target import Target
 
 # The parameters of the command by the fields of a plan that they give.
@@ -26,8 +34,8 @@ _DURATIONS = {
     "tuner_duration": "tuner_seconds",
 }
 _OTHERS = (
-    "minimize", "maximize", "tuner", "tuner_arguments", "baseline", "tried", "earlier",
-    "gpu_indices",
+    "minimize", "maximize", "tuner", "tuner_arguments", "assessor", "assessor_arguments",
+    "baseline", "tried", "earlier", "gpu_indices",
 )  # fmt: skip
 _NOT_OF_PLANS = ("file", "experiments_dir", "as_json")
 
@@ -42,7 +50,7 @@ def overridden(plan: Plan, options: Mapping[str, Any], target: Target, experimen
         raise UsageError(f"--config doesn't go with --{unknown[0].replace('_', '-')}")
     changed = {name: options[name] for name in _PLAIN if name in options}
     changed |= {_DURATIONS[o]: seconds(options[o]) for o in _DURATIONS if o in options}
-    changed |= _direction(options) | _tuner(options, plan)
+    changed |= _direction(options) | _tuner(options, plan) | _assessor(options, plan)
     if "gpu_indices" in options:
         changed["gpu_indices"] = read_indices(options["gpu_indices"])
     if "baseline" in options:
@@ -52,6 +60,7 @@ def overridden(plan: Plan, options: Mapping[str, Any], target: Target, experimen
     plan = replace(plan, learned=_learned(options, target, experiments, plan.maximize))
     check_limit(plan)
     make(plan)
+    check_assessor(plan)
     return plan
 
 
@@ -70,6 +79,18 @@ def _tuner(options: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     if "tuner_arguments" in options:
         before = changed.get("tuner_arguments", plan.tuner_arguments)
         changed["tuner_arguments"] = before | read_arguments(options["tuner_arguments"])
+    return changed
+
+
+def _assessor(options: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """As with the tuner."""
+    changed: dict[str, Any] = {}
+    if "assessor" in options:
+        changed = {"assessor": find_assessor(options["assessor"]), "assessor_arguments": {}}
+    if "assessor_arguments" in options:
+        before = changed.get("assessor_arguments", plan.assessor_arguments)
+        given = read_arguments(options["assessor_arguments"], "--assessor-arg")
+        changed["assessor_arguments"] = before | given
     return changed
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nni_annotate.diagnostics import Diagnostic, Where
-from nni_runner.config.model import Builtin, Config
+from nni_runner.config.model import Builtin, Config, Custom
 from nni_runner.config.problems import ConfigError
 from nni_runner.config.spaces import as_shown
 from nni_runner.config.tuners import try_tuner
@@ -45,9 +45,12 @@ def read_code(config: Config) -> Target:
 
 def check_is_offered(config: Config) -> None:
     """Raises ConfigError for what a file may say and the runner doesn't do yet."""
+    sections = config.reading.sections
+    if isinstance(config.assessor, Custom):
+        message = "assessor: classes of your own aren't offered yet; take Medianstop"
+        raise _at(config, sections["assessor"], message)
     if isinstance(config.tuner, Builtin):
         return
-    sections = config.reading.sections
     section = "advisor" if "advisor" in sections else "tuner"
     what = "classes of your own" if config.tuner else "advisors"
     message = f"{section}: {what} aren't offered yet; take one of the tuners in docs/tuners.md"
@@ -63,6 +66,7 @@ def plan_of(config: Config, target: Target) -> Plan:
     """The limits and ways of the experiment. Raises ConfigError for what isn't offered yet."""
     check_is_offered(config)
     assert isinstance(config.tuner, Builtin)
+    assert isinstance(config.assessor, Builtin | None)
     return Plan(
         maximize=config.optimize_mode == "maximize",
         trials=config.trials,
@@ -77,6 +81,8 @@ def plan_of(config: Config, target: Target) -> Plan:
         trials_per_gpu=config.trials_per_gpu,
         gpu_indices=config.gpu_indices,
         use_active_gpus=config.use_active_gpus,
+        assessor=config.assessor.name if config.assessor else None,
+        assessor_arguments=dict(config.assessor.arguments) if config.assessor else {},
     )
 
 
@@ -95,9 +101,6 @@ def _remarks(config: Config) -> Iterator[Diagnostic]:
         elif not config.use_annotation and b"@nni." in _read(file):
             message = f"the annotations in {script[1]} have no effect without useAnnotation: true"
             yield document.warning(command.where, f"{command.name}: {message}")
-    if config.assessor is not None:
-        message = "assessors aren't offered yet: no trial is stopped early"
-        yield document.warning(reading.sections["assessor"], f"assessor: {message}")
     if config.trials is None and config.seconds is None:
         names = (reading.format.called(to) for to in ("trials", "seconds"))
         message = f"neither {' nor '.join(names)}: it goes on until nnictl stop"

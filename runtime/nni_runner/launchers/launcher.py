@@ -79,7 +79,15 @@ class Answered:
     answer: object
 
 
-Notice = Rang | Exited | Looked | Interrupted | Asked | Answered
+@dataclass(frozen=True)
+class Assessed:
+    """The assessor has something to say of what it was told in that call."""
+
+    call: object
+    answer: object
+
+
+Notice = Rang | Exited | Looked | Interrupted | Asked | Answered | Assessed
 Notices = queue.SimpleQueue[Notice]
 
 

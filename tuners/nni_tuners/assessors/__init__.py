@@ -1,0 +1,1 @@
+"""Rules by which hopeless trials are known, one a module."""
