@@ -13,7 +13,8 @@ from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place, make_place
 from nni_runner.failure import last_lines
 
-LOG = "nnictl.log"
+LOG = "nnictl.log"  # what its runner says on its way
+OUTPUT = "nnictl.stdout"  # the result that it prints
 _START = (
     "import sys; sys.path[:] = [path for path in sys.path if path]; "
     "from nni_runner.entry import control; control(prog_name='nnictl')"
@@ -44,10 +45,10 @@ def begin(file: Path, experiments: Path) -> Begun:
         "create", f"--config={file}", f"--experiments-dir={experiments}", "--foreground",
         f"--in-folder={place.folder}",
     ]  # fmt: skip
-    with log.open("wb") as output:
+    with log.open("wb") as messages, (place.folder / OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", _START, *words],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=messages, start_new_session=True,
         )  # fmt: skip
     while not place.control.exists():
         if process.poll() is not None:
