@@ -90,7 +90,7 @@ def _check_options(domain: Choice, own: Choice) -> None:
     known = {identity(label_of(option)): option for option in own.options}
     for option in domain.options:
         same = known.get(identity(label_of(option)))
-        if same is None or isinstance(same, Branch) != isinstance(option, Branch):
+        if same is None:
             shown = show(label_of(option))
             raise SpaceError(f"expected options out of {_labels(own)}: the code has no {shown}")
         if isinstance(option, Branch) and isinstance(same, Branch):
