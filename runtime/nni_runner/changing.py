@@ -9,6 +9,7 @@ from typing import Any
 from nni_annotate.space import SearchSpace
 from nni_runner.choosing import Chooser
 from nni_runner.errors import UsageError
+from nni_runner.experiment import code_space
 from nni_runner.history import History
 from nni_runner.recovery import leave_out
 from nni_runner.requests import Change, ChangeSpace, Import, Update
@@ -51,8 +52,3 @@ def _enter(space: SearchSpace, store: Store, history: History, waiting: deque[in
         history.add(event)
     for number in [n for n in waiting if history.trials[n].is_over]:
         waiting.remove(number)
-
-
-def code_space(facts: dict[str, Any]) -> SearchSpace:
-    """The search space that the code itself tells, whatever parameters are chosen in by now."""
-    return SearchSpace.from_json(facts.get("code_space") or facts["search_space"])

@@ -14,9 +14,8 @@ import click
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
-from nni_runner.changing import code_space
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import Place, Plan
+from nni_runner.experiment import Place, Plan, code_space
 from nni_runner.gpus.cards import find_cards
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked

@@ -9,11 +9,10 @@ from nni_annotate.domains import Branch, Choice, Domain, MutableLayer, label_of,
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace, short_names
 from nni_annotate.values import identity
-from nni_runner.changing import code_space
 from nni_runner.config.documents import Document, read_document
 from nni_runner.config.nodes import Entry, plain
 from nni_runner.config.problems import ConfigError
-from nni_runner.experiment import Plan
+from nni_runner.experiment import Plan, code_space
 from nni_runner.options import make
 from nni_tuners import TunerError
 
