@@ -89,6 +89,10 @@ def calls(folder: Path) -> list[list[Any]]:
     own = set()
     for row in events:
         match row.kind:
+            case "space":
+                made.append(["space", row.data["search_space"]])
+            case "imported":
+                made.append(["import", row.data["results"]])
             case "chosen":
                 parameters[row.trial] = row.data["parameters"]
                 if row.data["is_baseline"]:

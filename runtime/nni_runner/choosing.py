@@ -7,7 +7,7 @@ take the place of it, unless the plan says to stop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,12 +83,29 @@ class Chooser:
             self._is_hung = False
         elif chosen.instead or self._is_given(chosen.number):
             number, parameters = chosen.number, chosen.parameters
+            if not self._space.contains(parameters):  # written down for another search space
+                return
             self._thread.tell(lambda tuner: tuner.expect_trial(number, parameters))
 
     def tell(self, trial: Trial) -> None:
         """Tells the tuner what became of a trial."""
         value, space = self._history.told(trial), self._space
         self._thread.tell(lambda tuner: tell(tuner, space, trial, value))
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space in which it chooses."""
+        return self._space
+
+    def change_space(self, space: SearchSpace) -> None:
+        """From here on it chooses in this one."""
+        self._space, self.is_exhausted = space, False
+        self._thread.tell(lambda tuner: tuner.update_search_space(space.to_json()))
+
+    def learn(self, results: Sequence[dict[str, Any]]) -> None:
+        """Tells the tuner results that are none of this experiment's trials."""
+        self.is_exhausted = False
+        self._thread.tell(lambda tuner: tuner.import_data(results))
 
     def hear(self, answered: Answered) -> None:
         """Takes in that the tuner raised something when it was told something."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from nni_runner.completion import ids
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import DEFAULT_FOLDER
 
@@ -37,14 +38,20 @@ def in_folder(function: F) -> F:
         type=click.Path(path_type=Path),
         default=DEFAULT_FOLDER,
         show_default=True,
-        callback=lambda _context, _option, path: path.expanduser(),
+        callback=lambda _context, _option, path: Path(path or DEFAULT_FOLDER).expanduser(),
         help="Where experiments are kept.",
     )(function)
 
 
 def of_experiment(function: F) -> F:
     """The argument ID, which may be left out where only one experiment is running."""
-    return click.argument("name", metavar="[ID]", required=False)(in_folder(function))
+    argument = click.argument("name", metavar="[ID]", required=False, shell_complete=ids)
+    return argument(in_folder(function))
+
+
+def of_named(function: F) -> F:
+    """The argument ID, which has to be there."""
+    return click.argument("name", metavar="ID", shell_complete=ids)(in_folder(function))
 
 
 def of_trial(function: F) -> F:
@@ -55,6 +62,7 @@ def of_trial(function: F) -> F:
     )(function)  # fmt: skip
 
 
+PATH = click.Path(path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -26,7 +26,7 @@ from nni_runner.launchers.launcher import Notices
 from nni_runner.lock import running
 from nni_runner.requests import Asked, Request, read_request
 
-_MOST = 4096  # bytes of a request
+_MOST = 1 << 26  # bytes of a request
 _LONGEST_FOLDER = 60  # bytes; a socket's whole path may have some hundred
 _PATIENCE_S = 5.0
 
@@ -96,9 +96,12 @@ class Sent:
     """A request on its way to the process that runs an experiment. Raises RunnerError."""
 
     def __init__(self, place: Place, request: Request) -> None:
+        line = json.dumps(request.to_json()).encode() + b"\n"
+        if len(line) > _MOST:
+            raise RunnerError(f"expected a request of {_MOST >> 20} MiB at most; it is larger")
         self._connection = _connect(place)
         with contextlib.suppress(OSError):  # it has just ended: so says the answer
-            self._connection.sendall(json.dumps(request.to_json()).encode() + b"\n")
+            self._connection.sendall(line)
 
     def answer(self, patience: str) -> str | None:
         """What was done, None where the experiment has ended; `patience` is said if it takes long.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError
-from nni_runner.experiment import HISTORY
+from nni_runner.experiment import HISTORY, code_space
 from nni_runner.store import Store
 from nni_runner.trial import Status, Trial
 
@@ -35,7 +35,7 @@ def read_earlier(folder: Path) -> Earlier:
     try:
         facts, history = store.description(), store.history()
         mode, defaults = facts["optimize_mode"], facts["defaults"]
-        space = SearchSpace.from_json(facts["search_space"])
+        space = SearchSpace({**SearchSpace.from_json(facts["search_space"]), **code_space(facts)})
     except (sqlite3.Error, SpaceError, KeyError) as error:
         raise RunnerError(f"{folder / HISTORY}: is no experiment's history: {error}") from None
     finally:
@@ -43,4 +43,10 @@ def read_earlier(folder: Path) -> Earlier:
     own = history.baseline.parameters if history.baseline else defaults or {}
     succeeded = [(t.value, t) for t in history.with_status(Status.SUCCEEDED) if t.value is not None]
     succeeded.sort(key=lambda pair: pair[0], reverse=history.maximize)
-    return Earlier(folder.name, space, own, mode, tuple(trial for _, trial in succeeded))
+    trials = tuple(_whole(trial, own) for _, trial in succeeded)
+    return Earlier(folder.name, space, own, mode, trials)
+
+
+def _whole(trial: Trial, own: Parameters) -> Trial:
+    """With the script's own values of what was no part of the search space at the time."""
+    return replace(trial, parameters={**own, **trial.parameters})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nni_annotate.space import Parameters
+from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.errors import RunnerError, UsageError
 
 DEFAULT_FOLDER = Path("~/nni-experiments")
@@ -84,6 +84,14 @@ class Plan:
         if self.goal is None or result is None:
             return False
         return result >= self.goal if self.maximize else result <= self.goal
+
+
+def code_space(facts: dict[str, Any]) -> SearchSpace:
+    """The search space that the code itself tells, whatever parameters are chosen in by now.
+
+    Raises SpaceError.
+    """
+    return SearchSpace.from_json(facts.get("code_space") or facts["search_space"])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from nni_runner.existing import read
@@ -19,6 +19,13 @@ _PAUSE_S = 0.2
 def print_file(file: BinaryIO) -> None:
     """Prints what there is, to its end."""
     _copy(file, _writer())
+
+
+def print_lines(lines: Iterable[bytes]) -> None:
+    """Prints these."""
+    write = _writer()
+    for line in lines:
+        write(line)
 
 
 def follow(file: BinaryIO, place: Place, number: int) -> None:

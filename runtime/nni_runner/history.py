@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nni_annotate.space import Parameters
-from nni_runner.trial import Event, SpaceChanged, Status, Trial, after
+from nni_runner.trial import Event, Imported, SpaceChanged, Status, Trial, after
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class _Runs:
 class History:
     """Every trial of an experiment by its number: the fold of the events.
 
+    `imported` counts the results that somebody told the tuner, which are no trials.
+
     With `average`, the results of trials with the same parameters are taken together as one, their
     mean. Whatever the number of trials, an event takes the same short time.
     """
@@ -60,6 +62,7 @@ class History:
     maximize: bool = False
     average: bool = False
     trials: dict[int, Trial] = field(default_factory=dict)
+    imported: int = 0
     _counts: Counter[Status] = field(default_factory=Counter)
     _seconds: float = 0.0
     _started: float = 0.0
@@ -74,7 +77,9 @@ class History:
 
     def add(self, event: Event) -> None:
         """Takes in the next event."""
-        if isinstance(event, SpaceChanged):
+        if isinstance(event, Imported):
+            self.imported += len(event.results)
+        if isinstance(event, SpaceChanged | Imported):
             return
         before = self.trials.get(event.number)
         trial = self.trials[event.number] = after(before, event)

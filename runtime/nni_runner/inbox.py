@@ -50,7 +50,8 @@ class Inbox:
     def wait_for(self, is_wanted: Callable[[Notice], bool], seconds: float) -> Notice | None:
         """The next notice of that kind; None if none comes in time, or the experiment ends.
 
-        What somebody asks for is attended to meanwhile, all else is left for `next`.
+        What somebody asks for is attended to meanwhile, unless it can wait; all else is left for
+        `next`.
         """
         end = time.monotonic() + seconds
         while not self.is_ending():
@@ -60,7 +61,7 @@ class Inbox:
                     return None
             elif is_wanted(notice):
                 return notice
-            elif isinstance(notice, Interrupted | Asked):
+            elif isinstance(notice, Interrupted) or _is_urgent(notice):
                 self._attend(notice)
             else:
                 self._aside.append(notice)
@@ -71,6 +72,10 @@ class Inbox:
             return self._notices.get(timeout=None if math.isinf(seconds) else max(seconds, 0.0))
         except queue.Empty:
             return None
+
+
+def _is_urgent(notice: Notice) -> bool:
+    return isinstance(notice, Asked) and not notice.can_wait
 
 
 _LOOK_S = 1.0  # from one look at whether the experiment ends to the next

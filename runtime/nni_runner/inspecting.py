@@ -6,13 +6,15 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nni_annotate.space import short_names
-from nni_runner.common import as_json, in_folder, of_experiment, of_trial, print_json
-from nni_runner.errors import RunnerError
+from nni_runner.common import as_json, in_folder, of_experiment, of_named, of_trial, print_json
+from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import (
     Existing,
     counts_in_words,
@@ -92,20 +94,53 @@ def age(seconds: float) -> str:
 def show(name: str | None, experiments: Path, as_json: bool) -> None:
     """An experiment: how it stands, its limits, its best trial."""
     one = read(find_or_only(name, experiments))
-    facts = one.facts
     if as_json:
-        print_json(
-            one.to_json()
-            | {
-                "reason": one.reason,
-                "process": None if one.holder is None else vars(one.holder),
-                "command": facts["command"],
-                "search_space": facts["search_space"],
-                "tuner_arguments": facts["tuner_arguments"],
-                "seed": facts["seed"],
-            }
-        )
-        return
+        print_json(_details(one))
+    else:
+        click.echo(_shown(one), nl=False)
+
+
+@click.command()
+@of_experiment
+@as_json
+def status(name: str | None, experiments: Path, as_json: bool) -> None:
+    """How an experiment stands, in one word."""
+    one = read(find_or_only(name, experiments))
+    if as_json:
+        print_json({"id": one.place.id, "status": one.status, "reason": one.reason})
+    else:
+        click.echo(one.status)
+
+
+@click.command()
+@of_experiment
+@as_json
+def view(name: str | None, experiments: Path, as_json: bool) -> None:
+    """An experiment with all its trials, whether it runs or not."""
+    one = read(find_or_only(name, experiments))
+    trials = list(one.history.trials.values())
+    if as_json:
+        shown = [trial_to_json(trial, one.place) for trial in trials]
+        print_json({"experiment": _details(one), "trials": shown})
+    else:
+        click.echo(f"{_shown(one)}\n{_trials(one, trials)}", nl=False)
+
+
+def _details(one: Existing) -> dict[str, Any]:
+    facts = one.facts
+    return one.to_json() | {
+        "reason": one.reason,
+        "process": None if one.holder is None else vars(one.holder),
+        "command": facts["command"],
+        "search_space": facts["search_space"],
+        "tuner_arguments": facts["tuner_arguments"],
+        "seed": facts["seed"],
+        "imported": one.history.imported,
+    }
+
+
+def _shown(one: Existing) -> str:
+    facts = one.facts
     reason = one.reason or "its process is gone"
     how = f"process {one.holder.pid} on {one.holder.host}" if one.holder else reason
     limits = [] if facts["trials"] is None else [f"{facts['trials']} trials"]
@@ -122,7 +157,7 @@ def show(name: str | None, experiments: Path, as_json: bool) -> None:
         ["folder", str(one.place.folder)],
     ]
     rows = [[head, on_one_line(str(text), 1000)] for head, text in rows]
-    click.echo(table(["experiment", one.place.id], rows, left=range(2)), nl=False)
+    return table(["experiment", one.place.id], rows, left=range(2))
 
 
 def _best(one: Existing) -> str:
@@ -138,8 +173,7 @@ def _parameters(one: Existing, trial: Trial) -> str:
 
 
 @click.command()
-@click.argument("name", metavar="ID")
-@in_folder
+@of_named
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 def delete(name: str, experiments: Path, yes: bool) -> None:
     """Delete an experiment's folder and all that is in it."""
@@ -164,14 +198,30 @@ def _agrees(place: Place) -> bool:
 
 @click.command()
 @of_experiment
+@click.option("--head", "highest", type=click.IntRange(min=1), metavar="N",
+              help="Those with the N highest results, the highest first.")  # fmt: skip
+@click.option("--tail", "lowest", type=click.IntRange(min=1), metavar="N",
+              help="Those with the N lowest results, the lowest first.")  # fmt: skip
 @as_json
-def ls(name: str | None, experiments: Path, as_json: bool) -> None:
+def ls(
+    name: str | None, experiments: Path, highest: int | None, lowest: int | None, as_json: bool
+) -> None:
     """The trials of an experiment."""
+    if highest and lowest:
+        raise UsageError("say either --head or --tail")
     one = read(find_or_only(name, experiments))
-    trials = one.history.trials.values()
+    trials = list(one.history.trials.values())
+    if most := highest or lowest:
+        ranked = [trial for trial in trials if trial.value is not None]
+        ranked.sort(key=lambda trial: trial.value or 0.0, reverse=highest is not None)
+        trials = ranked[:most]
     if as_json:
         print_json([trial_to_json(trial, one.place) for trial in trials])
-        return
+    else:
+        click.echo(_trials(one, trials), nl=False)
+
+
+def _trials(one: Existing, trials: Iterable[Trial]) -> str:
     now = time.time() if one.holder else 0.0
     rows = [
         [
@@ -185,7 +235,7 @@ def ls(name: str | None, experiments: Path, as_json: bool) -> None:
         for trial in trials
     ]
     head = ["trial", "status", "result", "seconds", "parameters", "cause"]
-    click.echo(table(head, rows, left=(1, 4, 5)), nl=False)
+    return table(head, rows, left=(1, 4, 5))
 
 
 def _seconds(trial: Trial, now: float) -> float:

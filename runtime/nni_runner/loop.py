@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.assessing import Assessing
+from nni_runner.changing import change
 from nni_runner.choosing import Chooser
-from nni_runner.errors import RunnerError, StorageError
+from nni_runner.errors import RunnerError, StorageError, UsageError
 from nni_runner.experiment import Place, Plan
 from nni_runner.gpus.gpus import Gpus
 from nni_runner.history import History
@@ -37,7 +37,7 @@ from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
-from nni_runner.requests import Asked, Kill, Stop, Update
+from nni_runner.requests import Asked, Change, ChangeSpace, Import, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot, not_running
 from nni_runner.store import Store
@@ -218,8 +218,8 @@ class Loop:
                     self._interrupt(signal.SIGINT)
             case Asked(Kill(number)):
                 self._kill(number, notice)
-            case Asked(Update() as update):
-                self._update(update, notice)
+            case Asked(Update() | ChangeSpace() | Import() as request):
+                self._change(request, notice)
         self._assessing.look()
         if time.monotonic() >= self._deadline and self._ending is None:
             self._end(OUT_OF_TIME, Status.SYS_CANCELED, "time limit")
@@ -240,23 +240,22 @@ class Loop:
         if slot is not None and slot.stop_early(self.history.trials[number], attempt, cause):
             self.launcher.terminate(number)
 
-    def _update(self, update: Update, asked: Asked) -> None:
-        """Goes on by another limit, which holds for those who resume the experiment too."""
+    def _change(self, request: Change, asked: Asked) -> None:
+        """Goes on as somebody wants it; so do those who resume the experiment."""
         if self._ending:
             asked.refuse("the experiment is ending")
             return
-        changed: dict[str, Any] = {update.limit: update.value}
         try:
-            self.store.describe(changed)
-        except StorageError as error:
+            limits = change(request, self.store, self.history, self._chooser, self._queue)
+        except (StorageError, UsageError) as error:
             asked.refuse(str(error))
             return
-        self.plan = replace(self.plan, **changed)
-        if update.limit == "seconds":
-            self._deadline = self._begun + update.value - self.used
-        self.progress.tell(update.in_words())
+        self.plan, self.space = replace(self.plan, **limits), self._chooser.space
+        if "seconds" in limits:
+            self._deadline = self._begun + limits["seconds"] - self.used
+        self.progress.tell(request.in_words())
         self.progress.show(self.history, self.plan)
-        asked.done(update.in_words())
+        asked.done(request.in_words())
 
     def _interrupt(self, received: int) -> None:
         if self._ending and self._ending.signal is not None:

@@ -75,5 +75,6 @@ def rerunnable(own: Parameters, defaults: Parameters, space: SearchSpace) -> Par
     return {
         key: value
         for key, value in own.items()
-        if key in defaults or SearchSpace({key: space[key]}).contains({key: value})
+        if key in defaults
+        or (key in space and SearchSpace({key: space[key]}).contains({key: value}))
     }

@@ -68,11 +68,11 @@ def recover(store: Store, history: History, place: Place) -> dict[int, ResultsFi
     return files
 
 
-def leave_out(history: History, space: SearchSpace) -> list[Event]:
-    """The ends of trials that have yet to run and can't in another search space."""
+def leave_out(trials: Iterable[Trial], space: SearchSpace) -> list[Event]:
+    """The ends of those trials that have yet to run and can't in another search space."""
     now = time.time()
     events: list[Event] = []
-    for trial in history.trials.values():
+    for trial in trials:
         if not (trial.is_over or trial.is_baseline or space.contains(trial.parameters)):
             attempt = trial.attempt + 1
             events.append(Started(trial.number, attempt, now))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from nni_annotate.space import Parameters, SearchSpace
 from nni_runner.experiment import Plan
 from nni_runner.history import History
-from nni_runner.trial import Chosen, Ended, Event, SpaceChanged, Status, Trial
+from nni_runner.trial import Chosen, Ended, Event, Imported, SpaceChanged, Status, Trial
 from nni_tuners import Tuner
 
 
@@ -60,6 +60,9 @@ class _Life:
         match event:
             case SpaceChanged():
                 self._enter(SearchSpace.from_json(event.search_space))
+            case Imported():
+                with contextlib.suppress(Exception, SystemExit):
+                    self.tuner.import_data(event.results)
             case Chosen():
                 self._ask(event)
             case Ended():

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from nni_annotate.cli import count
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import SearchSpace
 from nni_runner.experiment import LONGEST
 from nni_runner.progress import clock
 
@@ -53,7 +56,40 @@ class Update:
         return {"do": "update", "limit": self.limit, "value": self.value}
 
 
-Request = Stop | Kill | Update
+@dataclass(frozen=True)
+class ChangeSpace:
+    """Choose parameters in another search space."""
+
+    space: SearchSpace
+
+    def in_words(self) -> str:
+        """What holds from now on."""
+        return f"the search space is another now, of {count(len(self.space), 'parameter')}"
+
+    def to_json(self) -> dict[str, Any]:
+        """What travels."""
+        return {"do": "space", "search_space": self.space.to_json()}
+
+
+@dataclass(frozen=True)
+class Import:
+    """Tell the tuner these results, which were checked against that search space."""
+
+    results: list[dict[str, Any]]
+    space: SearchSpace
+
+    def in_words(self) -> str:
+        """What holds from now on."""
+        return f"the tuner knows {count(len(self.results), 'more result')}"
+
+    def to_json(self) -> dict[str, Any]:
+        """What travels."""
+        space = self.space.to_json()
+        return {"do": "import", "results": self.results, "search_space": space}
+
+
+Change = Update | ChangeSpace | Import
+Request = Stop | Kill | Change
 
 
 def read_request(record: Any) -> Request:
@@ -69,7 +105,26 @@ def read_request(record: Any) -> Request:
         case {"do": "update", "limit": "seconds", "value": int(value) | float(value)}:
             if math.isfinite(value) and 0 < value <= LONGEST:
                 return Update("seconds", float(value))
+        case {"do": "space", "search_space": {} as space}:
+            return ChangeSpace(_space(space))
+        case {"do": "import", "results": [_, *_] as results, "search_space": {} as space}:
+            if all(_is_result(result) for result in results):
+                return Import(list(results), _space(space))
     raise ValueError("this experiment's nni-run doesn't know the request")
+
+
+def _space(record: dict[str, Any]) -> SearchSpace:
+    try:
+        return SearchSpace.from_json(record)
+    except SpaceError as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_result(record: Any) -> bool:
+    match record:
+        case {"parameter": {}, "value": int(value) | float(value)} if len(record) == 2:
+            return math.isfinite(value)
+    return False
 
 
 @dataclass(frozen=True)
@@ -78,6 +133,11 @@ class Asked:
 
     request: Request
     answer: Callable[[dict[str, str]], None] = field(compare=False)
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is for the tuner, which is told of one thing after the other."""
+        return isinstance(self.request, ChangeSpace | Import)
 
     def done(self, message: str) -> None:
         """It was done."""

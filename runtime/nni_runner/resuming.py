@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
-from nni_runner.common import as_json, in_folder
+from nni_runner.common import as_json, of_named
 from nni_runner.existing import find
 from nni_runner.experiment import seconds
 from nni_runner.threads import import_numpy_with_one_thread
 
 
 @click.command()
-@click.argument("name", metavar="ID")
-@in_folder
+@of_named
 @click.option("--trials", "trials", type=click.IntRange(min=1),
               help="How many to run in all, those before counted.")  # fmt: skip
 @click.option("--time", "duration", metavar="DURATION",

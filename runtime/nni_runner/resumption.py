@@ -15,7 +15,7 @@ from nni_annotate.cli import show_diagnostics
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import Place, Plan
+from nni_runner.experiment import Place, Plan, code_space
 from nni_runner.gpus.cards import find_cards
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked
@@ -76,19 +76,25 @@ def _resume(
     facts |= plan.to_facts()
     found = find_cards(plan)
     target = _target_today(facts, place)
-    new_space = None if target is None or target.space == space else target.space
+    known = code_space(facts)
+    new_space = None if target is None or target.space == known else target.space
     if new_space is not None and not changes.accept_new_space:
         raise UsageError(
-            f"{facts['target']}: the search space has changed ({_difference(space, new_space)}): "
+            f"{facts['target']}: the search space has changed ({_difference(known, new_space)}): "
             "--accept-new-space goes on with the new one, and keeps the results that lie in it"
         )
     if target is not None:
         code = _code_today(facts, target, place)
         facts |= facts_of(target, code, place)
+        if new_space is None:  # one that somebody gave it meanwhile still counts
+            facts["search_space"] = space.to_json()
+        else:
+            facts["code_space"] = None
     older = recover(store, history, place)
     if new_space is not None:
         space = new_space
-        changed = [SpaceChanged(space.to_json(), time.time()), *leave_out(history, space)]
+        outside = leave_out(history.trials.values(), space)
+        changed = [SpaceChanged(space.to_json(), time.time()), *outside]
         store.describe(facts, changed)
         history = store.history()
     else:

@@ -151,7 +151,7 @@ class Session:
         except RunnerError as error:
             click.echo(f"error: {error}", err=True)
         report = Report(
-            loop.plan, self.place, self.facts["target"], self.space, loop.history, outcome,
+            loop.plan, self.place, self.facts["target"], loop.space, loop.history, outcome,
             self.store.seconds(),
         )  # fmt: skip
         explain_failure(report.history, self.place)

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import click
 
-from nni_runner.common import of_experiment, of_trial
+from nni_runner.common import PATH, of_experiment, of_trial
 from nni_runner.control import Sent
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import counts_in_words, find_or_only, places, read
 from nni_runner.experiment import Place, seconds
 from nni_runner.lock import running
-from nni_runner.requests import Kill, Stop, Update
+from nni_runner.requests import Change, ChangeSpace, Kill, Stop, Update
+from nni_runner.threads import import_numpy_with_one_thread
 
 
 @click.command()
 @of_experiment
 @click.option("-a", "--all", "every", is_flag=True, help="Stop all that are running.")
 def stop(name: str | None, every: bool, experiments: Path) -> None:
-    """End an experiment as Ctrl-C in its terminal does; wait until it has ended."""
+    """End an experiment as Ctrl-C does; wait until it has ended."""
     if every and name is not None:
         raise UsageError("say either an ID or --all")
     if every:
@@ -42,7 +43,7 @@ def kill(name: str | None, number: int, experiments: Path) -> None:
 
 @click.group()
 def update() -> None:
-    """Give a running experiment another limit."""
+    """Give a running experiment another limit or search space."""
 
 
 @update.command()
@@ -70,7 +71,25 @@ def trialnum(name: str | None, value: int, experiments: Path) -> None:
     _ask(find_or_only(name, experiments), Update("trials", value))
 
 
-def _ask(place: Place, request: Kill | Update) -> None:
+@update.command()
+@of_experiment
+@click.option("-f", "--filename", "file", metavar="FILE", type=PATH, required=True,
+              help="A search space, as JSON or YAML.")  # fmt: skip
+def searchspace(name: str | None, experiments: Path, file: Path) -> None:
+    """In which search space to choose parameters; those that run now run on."""
+    place = find_or_only(name, experiments)
+    if running(place.folder) is None:
+        raise RunnerError(f"experiment {place.id} is not running")
+    import_numpy_with_one_thread()
+    from nni_runner.config.replacing import read_new_space
+    from nni_runner.config.starting import all_told
+
+    with all_told():
+        space = read_new_space(file, read(place).facts)
+    _ask(place, ChangeSpace(space))
+
+
+def _ask(place: Place, request: Kill | Change) -> None:
     done = Sent(place, request).answer(_patience(place))
     if done is None:
         raise RunnerError(f"experiment {place.id} has ended meanwhile")

@@ -24,6 +24,7 @@ from nni_runner.trial import (
     Chosen,
     Ended,
     Event,
+    Imported,
     Noted,
     Reported,
     SpaceChanged,
@@ -33,6 +34,7 @@ from nni_runner.trial import (
 
 _KINDS: dict[str, type[Event]] = {
     "space": SpaceChanged,
+    "imported": Imported,
     "chosen": Chosen,
     "started": Started,
     "reported": Reported,
@@ -57,7 +59,7 @@ class Store:
         if not create and not path.exists():
             raise RunnerError(f"{path}: no such history")
         with _errors_of(path):
-            name = _only_to_read(path) if read_only else str(path)
+            name = only_to_read(path) if read_only else str(path)
             self._connection = sqlite3.connect(
                 name, isolation_level=None, timeout=_PATIENCE_S, uri=read_only
             )
@@ -79,9 +81,8 @@ class Store:
         """Sets the connection up, and the file if it is new or old; its schema version."""
         if not self._read_only:
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(
-                "PRAGMA synchronous = FULL"
-            )  # a power cut loses nothing either
+            # A power cut loses nothing either.
+            self._connection.execute("PRAGMA synchronous = FULL")
         if create:
             self._connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -279,7 +280,7 @@ def _what_is_left(path: Path) -> str:
     )
 
 
-def _only_to_read(path: Path) -> str:
+def only_to_read(path: Path) -> str:
     """A name by which SQLite neither writes to the file nor makes others beside it.
 
     Without a -wal nobody writes to it; with one, it takes part in the writer's locking.

@@ -21,7 +21,10 @@ from nni_runner.tables import number, on_one_line, table
 @click.option("-t", "--time", "interval", type=click.FloatRange(min=0.1), default=3.0,
               show_default=True, help="Seconds from one look to the next.")  # fmt: skip
 def top(experiments: Path, interval: float) -> None:
-    """The running experiments, drawn anew until Ctrl-C; into a pipe once."""
+    """The running experiments, drawn anew until Ctrl-C.
+
+    Into a pipe they are printed once.
+    """
     if not sys.stdout.isatty():
         click.echo(_picture(experiments), nl=False)
         return

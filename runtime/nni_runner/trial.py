@@ -35,6 +35,14 @@ class SpaceChanged:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """Somebody told the tuner these results, as `Tuner.import_data` takes them."""
+
+    results: list[dict[str, Any]]
+    time: float
+
+
+@dataclass(frozen=True)
 class Chosen:
     """What a trial runs with; `parameters` of a baseline are what is known of the script's own.
 
@@ -110,7 +118,7 @@ class Ended:
 
 
 TrialEvent = Chosen | Started | Reported | Noted | Ended
-Event = SpaceChanged | TrialEvent
+Event = SpaceChanged | Imported | TrialEvent
 
 
 @dataclass(frozen=True)

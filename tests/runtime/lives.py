@@ -36,6 +36,16 @@ class Spied(TPETuner):
 
     log: list[list[Any]]
 
+    def update_search_space(self, search_space: Any) -> None:
+        """Told where to search."""
+        self.log.append(["space", search_space])
+        super().update_search_space(search_space)
+
+    def import_data(self, data: Any) -> None:
+        """Told results from elsewhere, if there are any."""
+        self.log += [["import", data]] if data else []
+        super().import_data(data)
+
     def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
         """Asked."""
         parameters = super().generate_parameters(parameter_id, **kwargs)

@@ -242,7 +242,7 @@ class Background:
         self.folder = Path(self.begun["path"])
         self.experiments = place / "kept"
 
-    def ctl(self, *words: str) -> str:
+    def ctl(self, *words: str | Path) -> str:
         """What a command of `nnictl` says."""
         done = run("nnictl", *words, "--experiments-dir", self.experiments)
         assert done.returncode == 0, done.stderr
@@ -272,7 +272,11 @@ def test_an_experiment_goes_on_in_the_background(background: Background) -> None
     log = Path(background.begun["log"])
     assert log.parent == background.folder
     assert "trial 0 SUCCEEDED" in log.read_text()
-    assert f"Everything: {background.folder}" in log.read_text()
+    assert background.ctl("log", "stderr", background.folder) == log.read_text()
+    assert background.ctl("log", "stderr", background.folder, "--head", "1").endswith("started\n")
+    assert len(background.ctl("log", "stderr", background.folder, "--tail", "2").splitlines()) == 2
+    assert background.ctl("log", "stderr", background.folder, "--path") == f"{log}\n"
+    assert f"Everything: {background.folder}" in background.ctl("log", "stdout", background.folder)
 
 
 def test_the_background_says_where_it_is(place: Path) -> None:
@@ -293,7 +297,7 @@ def test_experiments_inside_of_the_code_are_no_code(annotated: Path) -> None:
     for _ in range(2):
         place = Path(report("nnictl", *words)["path"])
         wait_for(lambda place=place: not running(place))  # type: ignore[misc]
-        assert "trial limit reached" in (place / "nnictl.log").read_text()
+        assert "trial limit reached" in (place / "nnictl.stdout").read_text()
         assert not (place / "code" / "runs").exists()
 
 

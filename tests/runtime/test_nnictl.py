@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import sqlite3
@@ -12,12 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import ongoing
 from conftest import clean_environment, command, run
-from lab import Lab
 from nni_runner import entry
 from nni_runner.control import Control, Sent
 from nni_runner.errors import RunnerError
@@ -27,94 +27,10 @@ from nni_runner.lock import locked, running
 from nni_runner.requests import Asked, Kill
 from nni_runner.store import Store
 from nni_runner.trial import Chosen, Ended, Reported, Started, Status
+from ongoing import Running
 from waiting import wait_for
 
-# The baseline ends by itself, every other trial when the test says so.
-SCRIPT = '''
-"""@nni.variable(nni.randint(1, 1000), name=x)"""
-x = 2
-import os, sys, time
-print("\\x1b[2Jtrial", os.environ["NNI_TRIAL_SEQ_ID"], "\\xe9", flush=True)
-print("oops", file=sys.stderr, flush=True)
-while os.environ["NNI_TRIAL_SEQ_ID"] != "0" and not os.path.exists("../go"):
-    time.sleep(0.01)
-print("going", flush=True)
-"""@nni.report_final_result(x)"""
-'''
-
-
-class Running:
-    """An experiment in a process of its own, and `nnictl` beside it."""
-
-    def __init__(self, lab: Lab, *words: str) -> None:
-        lab.write("train.py", SCRIPT)
-        self.experiments = lab.experiments
-        self.process = _background("nni-run", *lab.words("--maximize", "--json", *words))
-        wait_for(lambda: self.is_recorded(0, Status.SUCCEEDED) and self.is_recorded(1))
-        (self.folder,) = lab.experiments.iterdir()
-        self.id = self.folder.name
-
-    def ctl(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """Runs a command of `nnictl` to its end."""
-        return run("nnictl", *words, "--experiments-dir", self.experiments)
-
-    def done(self, *words: str | Path) -> str:
-        """What a command that succeeds prints."""
-        done = self.ctl(*words)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def resume(self, *words: str) -> None:
-        """Goes on with it in another process, once it has ended."""
-        self.process = _background("nnictl", "resume", self.folder, "--json", *words)
-
-    def is_recorded(self, number: int, status: Status = Status.RUNNING) -> bool:
-        """Whether the history has that trial in that state."""
-        for path in self.experiments.glob("*/history.sqlite"):
-            try:
-                store = Store(path, read_only=True)
-                trial = store.history().trials.get(number)
-                store.close()
-            except Exception:  # noqa: BLE001 - it is only just being made
-                return False
-            return trial is not None and trial.status is status
-        return False
-
-    def go(self) -> None:
-        """Lets every trial end."""
-        (self.folder / "go").touch()
-
-    def report(self, code: int) -> Any:
-        """What `nni-run` prints at its end."""
-        stdout, stderr = self.process.communicate(timeout=60)
-        assert self.process.returncode == code, stderr
-        return json.loads(stdout)
-
-
-def _background(*words: str | Path) -> subprocess.Popen[str]:
-    name, *others = words
-    return subprocess.Popen(
-        command(str(name), *others),
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts experiments; whatever still runs in the end is killed."""
-    started: list[Running] = []
-
-    def make(*words: str) -> Running:
-        started.append(Running(Lab(tmp_path), *words))
-        return started[-1]
-
-    yield make
-    for one in started:
-        one.process.kill()
-        one.process.communicate()
+start = ongoing.start
 
 
 def test_an_experiment_from_its_start_to_its_deletion(start: Callable[..., Running]) -> None:
@@ -287,6 +203,21 @@ def kept(tmp_path: Path) -> Path:
         (["update", "concurrency", "z", "--value", "0"], 2, "0 is not in the range"),
         (["stop", "z", "--all"], 2, "say either an ID or --all"),
         (["experiment", "delete"], 2, "Missing argument 'ID'"),
+        (["view", "nope"], 2, "no such experiment in"),
+        (["trial", "ls", "z", "--head", "1", "--tail", "1"], 2, "say either --head or --tail"),
+        (
+            ["log", "stdout", "z"],
+            1,
+            "error: experiment zzz was not started in the background: it "
+            "wrote to the terminal that nni-run was started in; nnictl "
+            "log trial has what its trials printed\n",
+        ),
+        (["log", "stderr", "z", "-H", "1", "-T", "1"], 2, "say either --head or --tail"),
+        (["experiment", "export", "z", "-t", "xml"], 2, "'xml' is not one of 'json', 'csv'"),
+        (["experiment", "import", "z"], 2, "Missing option '-f'"),
+        (["experiment", "import", "z", "-f", "/no"], 1, "error: /no: can't be read: No such file"),
+        (["experiment", "load", "-p", "/no"], 1, "error: /no: can't be read: No such file"),
+        (["trial", "codegen", "z", "-T", "0"], 1, "asks for its parameters, and holds none"),
     ],
 )
 def test_bad_input(
@@ -305,6 +236,72 @@ def test_bad_input(
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
+
+
+def test_one_word_and_all_of_it(kept: Path) -> None:
+    """How an experiment stands, and everything about it at once."""
+    words = ("--experiments-dir", kept)
+    assert run("nnictl", "experiment", "status", "z", *words).stdout == "done\n"
+    status = json.loads(run("nnictl", "experiment", "status", "z", "--json", *words).stdout)
+    assert status == {"id": "zzz", "status": "done", "reason": "trial limit reached"}
+    viewed = run("nnictl", "view", "z", *words).stdout
+    shown = run("nnictl", "experiment", "show", "z", *words).stdout
+    listed = run("nnictl", "trial", "ls", "z", *words).stdout
+    assert viewed == f"{shown}\n{listed}"
+    viewed = run("nnictl", "view", "z", *words, "--json").stdout
+    shown = run("nnictl", "experiment", "show", "z", *words, "--json").stdout
+    listed = run("nnictl", "trial", "ls", "z", *words, "--json").stdout
+    assert json.loads(viewed) == {"experiment": json.loads(shown), "trials": json.loads(listed)}
+
+
+def test_the_highest_and_the_lowest(tmp_path: Path) -> None:
+    """Of those that have a result."""
+    store = Store(tmp_path / "history.sqlite", create=True)
+    store.describe(FACTS)
+    for number, value in enumerate((3, 1, 2, None)):
+        store.record([Chosen(number, {"x": 1}, False, 1.0), Started(number, 1, 1.0)])
+        store.record([Reported(number, "final", value, 2.0)])
+    store.close()
+
+    def listed(*words: str) -> list[int]:
+        done = run("nnictl", "trial", "ls", tmp_path, "--json", *words)
+        return [trial["number"] for trial in json.loads(done.stdout)]
+
+    assert listed() == [0, 1, 2, 3]
+    assert listed("--head", "2") == [0, 2]
+    assert listed("--tail", "9") == [1, 2, 0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_ids_and_commands_complete(kept: Path, shell: str) -> None:
+    """Where the history is none, too."""
+    (kept / "zzz" / "history.sqlite").write_text("none")
+
+    def completed(*words: str) -> list[str]:
+        count = str(len(words) - 1)
+        line = {
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": words[-1] if shell == "fish" else count,
+        }
+        environment = {**clean_environment(), **line, "_NNICTL_COMPLETE": f"{shell}_complete"}
+        done = subprocess.run(
+            command("nnictl"), env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stderr == ""
+        return re.findall(r"abc\w+|zzz|import|export|trial\b", done.stdout)
+
+    of = ("--experiments-dir", str(kept))
+    assert sorted(completed("nnictl", "experiment", "show", *of, "")) == [
+        "abcdefgh",
+        "abcxyz",
+        "zzz",
+    ]
+    assert sorted(completed("nnictl", "resume", *of, "abc")) == ["abcdefgh", "abcxyz"]
+    assert completed("nnictl", "view", "--experiments-dir", "/none", "") == []
+    assert completed("nnictl", "experiment", "im") == ["import"]
+    source = {**clean_environment(), "_NNICTL_COMPLETE": f"{shell}_source"}
+    done = subprocess.run(command("nnictl"), env=source, capture_output=True, text=True, check=True)
+    assert "_NNICTL_COMPLETE" in done.stdout
 
 
 def test_histories_that_can_t_be_read(kept: Path) -> None:
@@ -386,6 +383,8 @@ def control(tmp_path: Path) -> Iterator[tuple[Place, Notices]]:
         b'{"do": "update", "limit": "trials", "value": 0}\n', b"[" * 5000 + b"\n",
         b'{"do": "update", "limit": "seconds", "value": NaN}\n', b"\xff\n",
         b'{"do": "update", "limit": "tuner", "value": 1}\n',
+        b'{"do": "space", "search_space": {"x": 1}}\n',
+        b'{"do": "import", "results": [{"parameter": {}, "value": NaN}], "search_space": {}}\n',
     ],
 )  # fmt: skip
 def test_what_is_no_request_never_reaches_the_loop(

@@ -64,9 +64,12 @@ def check_tuner(folder: Path) -> None:
     seen = json.loads((folder / "tuner.json").read_text())
     assert seen["calls"] == calls(folder)
     tuner = TPETuner(optimize_mode="maximize", seed=7)
-    tuner.update_search_space(json.loads((OLD / "code" / "search_space.json").read_text()))
     for kind, number, *rest in calls(folder):
         match kind:
+            case "space":
+                tuner.update_search_space(number)
+            case "import":
+                tuner.import_data(number)
             case "ask":
                 assert [tuner.generate_parameters(number)] == rest
             case "expect":

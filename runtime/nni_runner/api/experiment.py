@@ -6,6 +6,7 @@ whichever of the two began it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from nni_runner.api.records import (
     trial_id,
 )
 from nni_runner.api.settings import Settings, in_snake_case
-from nni_runner.config.background import LOG, begin, go_on
+from nni_runner.config.background import LOG, OUTPUT, begin, go_on
 from nni_runner.config.problems import ConfigError
 from nni_runner.control import Sent
 from nni_runner.errors import RunnerError
@@ -56,7 +57,7 @@ class Experiment:
             platform = config_or_platform if isinstance(config_or_platform, str) else "local"
             self.config.training_service.platform = platform
         self._place: Place | None = None
-        self._shown = 0  # bytes of what its runner said
+        self._shown = {LOG: 0, OUTPUT: 0}  # bytes of what its runner said and printed
 
     @property
     def id(self) -> str | None:
@@ -85,7 +86,7 @@ class Experiment:
             from nni_runner.config.starting import get_ready
 
             self._place = begin(file, get_ready(file, {}).experiments).place
-        self._shown = 0
+        self._shown = {LOG: 0, OUTPUT: 0}
 
     def resume(
         self, experiment_id: str, port: int | None = None, wait_completion: bool = True,
@@ -107,8 +108,9 @@ class Experiment:
         self._refuse_another()
         with _errors():
             self._place = find(experiment_id, Path(experiments_dir).expanduser())
-        log = self._place.folder / LOG
-        self._shown = log.stat().st_size if log.exists() else 0
+        for name in self._shown:
+            file = self._place.folder / name
+            self._shown[name] = file.stat().st_size if file.exists() else 0
         return self
 
     def wait(self) -> bool:
@@ -116,11 +118,12 @@ class Experiment:
         place = self._begun()
         try:
             while running(place.folder):
-                self._shown = _show(place, self._shown)
+                self._show(LOG)
                 time.sleep(_LOOK_S)
         except KeyboardInterrupt:
             self.stop()
-        self._shown = _show(place, self._shown)
+        self._show(LOG)
+        self._show(OUTPUT)
         return self.get_status() == "DONE"
 
     def stop(self) -> None:
@@ -190,6 +193,15 @@ class Experiment:
         with _errors():
             self._ask(Update("seconds", seconds(value)))
 
+    def _show(self, name: str) -> None:
+        """Passes on what has come since the last time."""
+        with contextlib.suppress(OSError), (self._begun().folder / name).open("rb") as file:
+            file.seek(self._shown[name])
+            said = file.read()
+            self._shown[name] += len(said)
+            sys.stderr.write(said.decode("utf-8", "replace"))
+            sys.stderr.flush()
+
     def _ask(self, request: Request) -> None:
         with _errors():
             place = self._begun()
@@ -220,19 +232,6 @@ def _errors() -> Iterator[None]:
         raise ValueError("\n".join(words)) from None
     except (RunnerError, TunerError) as error:
         raise RuntimeError(str(error)) from None
-
-
-def _show(place: Place, start: int) -> int:
-    """Passes on what the runner has said from there on; where that ends."""
-    try:
-        with (place.folder / LOG).open("rb") as file:
-            file.seek(start)
-            said = file.read()
-    except OSError:
-        return start
-    sys.stderr.write(said.decode("utf-8", "replace"))
-    sys.stderr.flush()
-    return start + len(said)
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,8 @@ from nni_runner.experiment import Place, make_place
 from nni_runner.failure import last_lines
 from nni_runner.lock import running
 
-LOG = "nnictl.log"
+LOG = "nnictl.log"  # what its runner says on its way
+OUTPUT = "nnictl.stdout"  # the result that it prints
 _START = (
     "import sys; sys.path[:] = [path for path in sys.path if path]; "
     "from nni_runner.entry import control; control(prog_name='nnictl')"
@@ -67,10 +68,10 @@ def go_on(place: Place) -> Begun:
 
 def _start(place: Place, log: Path, *words: str) -> int | None:
     """Starts nnictl so, and waits until it has taken the experiment up; its code if it ended."""
-    with log.open("ab") as output:
+    with log.open("ab") as messages, (place.folder / OUTPUT).open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", _START, *words],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=messages, start_new_session=True,
         )  # fmt: skip
     before = place.control.stat().st_ino if place.control.exists() else None
     while (code := process.poll()) is None:

@@ -80,9 +80,10 @@ def create(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Start the experiment that a file describes, in either of NNI's formats.
+    """Start the experiment that a config file describes.
 
-    It goes on in the background, also without its terminal.
+    The file may be in either of NNI's formats. The experiment goes on in the background, also
+    without its terminal.
     """
     del debug
     import_numpy_with_one_thread()
