@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from conftest import FIXTURES, clean_environment, run
-from invariants import calls, check_invariants, read
+from conftest import FIXTURES, environment_of_tests, run
+from invariants import check_invariants, read
 from lab import TRAIN, Lab
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError
@@ -36,35 +36,14 @@ from nni_runner.trial import (
     Started,
     Status,
 )
-from nni_tuners import TUNERS, TPETuner
+from nni_tuners import TUNERS
+from spied import check_tuner
 
 OLD = FIXTURES / "histories" / "version1"
 TRIAL = """printf '{"kind":"intermediate","value":0,"time":1}\\n' >> "$NNI_RESULTS_FILE"
 sleep 0.03
 printf '{"kind":"final","value":%s,"time":2}\\n' "$NNI_TRIAL_SEQ_ID" >> "$NNI_RESULTS_FILE"
 """
-
-
-def check_tuner(folder: Path) -> None:
-    """The last runner's tuner heard what the history says, and stands where one that hears it does.
-
-    Nothing else was asked or told, and nothing twice.
-    """
-    seen = json.loads((folder / "tuner.json").read_text())
-    assert seen["calls"] == calls(folder)
-    tuner = TPETuner(optimize_mode="maximize", seed=7)
-    tuner.update_search_space(json.loads((OLD / "code" / "search_space.json").read_text()))
-    for kind, number, *rest in calls(folder):
-        match kind:
-            case "ask":
-                assert [tuner.generate_parameters(number)] == rest
-            case "expect":
-                tuner.expect_trial(number, *rest)
-            case "receive":
-                tuner.receive_trial_result(number, *rest)
-            case "end":
-                tuner.trial_end(number, *rest)
-    assert seen["next"] == [tuner.generate_parameters(1000 + number) for number in range(3)]
 
 
 @pytest.mark.parametrize("when", ["writes", "moments"])
@@ -76,7 +55,7 @@ def test_killed(tmp_path: Path, when: str) -> None:
     lives = Path(__file__).with_name("lives.py")
     done = subprocess.run(
         [sys.executable, lives, when, source, tmp_path / "experiments"],
-        env=clean_environment(), capture_output=True, text=True, check=False,
+        env=environment_of_tests(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folders = [path.parent for path in (tmp_path / "experiments").glob("*/*/tuner.json")]
