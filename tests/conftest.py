@@ -35,6 +35,12 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(roots)}
 
 
+def environment_of_tests() -> dict[str, str]:
+    """That of a program which uses what tests share."""
+    environment = clean_environment()
+    return environment | {"PYTHONPATH": f"{environment['PYTHONPATH']}{os.pathsep}{ROOT / 'tests'}"}
+
+
 def command(name: str, *arguments: str | Path) -> list[str]:
     """The words that run one of the project's commands."""
     module, start = _STARTS[name]

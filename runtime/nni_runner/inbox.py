@@ -64,8 +64,16 @@ class Inbox:
             elif isinstance(notice, Interrupted) or _is_urgent(notice):
                 self._attend(notice)
             else:
-                self._aside.append(notice)
+                self._put_aside(notice)
         return None
+
+    def _put_aside(self, notice: Notice) -> None:
+        """Of what rings in a row one notice is enough, however long it has to wait."""
+        last = self._aside[-1] if self._aside else None
+        if isinstance(last, Rang) and isinstance(notice, Rang):
+            self._aside[-1] = Rang(last.numbers | notice.numbers)
+        else:
+            self._aside.append(notice)
 
     def _get(self, seconds: float) -> Notice | None:
         try:

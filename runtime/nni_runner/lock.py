@@ -99,8 +99,9 @@ def _take(file: int, path: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError:
-            # A process that it was just about to start may outlive the dead one for a moment.
-            if known is None or known.is_here or time.monotonic() > end:
+            # A process that it was just about to start may outlive the dead one for a moment, and
+            # whoever looks holds it for an instant, too.
+            if (known is not None and known.is_here) or time.monotonic() > end:
                 raise _held(path, known) from None
         except OSError:  # no locks here
             if known is not None and known.is_here:

@@ -37,6 +37,7 @@ from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
+from nni_runner.recovery import ABANDONED, end_of, recover
 from nni_runner.requests import Asked, Change, ChangeSpace, Import, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot, not_running
@@ -170,10 +171,10 @@ class Loop:
         slot = Slot(number, file, self.older.pop(number, None), self.progress.tell)
         self._slots[number] = slot
         self._claim(chosen, Started(number, attempt, time.time()))
-        if self._is_ending():  # it came while there was nowhere to write
+        if self._is_ending() or slot.canceled:  # it came while there was nowhere to write
             slot.cancel(Status.SYS_CANCELED, "not started", is_cut_off=True)
             self._finish(Exited(number))
-            return False
+            return True
         output = self.place.output(number)
         limit = self.plan.trial_seconds
         environment |= gpus
@@ -331,18 +332,19 @@ class Loop:
         return Outcome("done", "trial limit reached")
 
     def _abandon(self) -> None:
-        """Gives every trial that an error left running its end in the history."""
-        for number, slot in self._slots.items():
+        """Gives every trial that an error left running its end in the history.
+
+        Where it can't be written, the next runner writes it.
+        """
+        for file in self.older.values():
+            file.close()
+        for slot in self._slots.values():
             slot.close()
-            trial = self.history.trials.get(number)
-            if (
-                trial is None or trial.attempt == 0 or trial.has_ended
-            ):  # it is the claim that failed
-                continue
-            event = slot.abandoned(trial)
-            with contextlib.suppress(RunnerError):  # it is what failed, perhaps
-                self.store.record([event])
-            self.history.add(event)
+        if not self._slots:
+            return
+        with contextlib.suppress(RunnerError):  # it is what failed, perhaps
+            for file in recover(self.store, self.history, self.place, ABANDONED).values():
+                file.close()
+        for trial in self.history.with_status(Status.RUNNING):
+            self.history.add(end_of(trial, ABANDONED))
         self._slots.clear()
-        for older in self.older.values():
-            older.close()

@@ -19,6 +19,7 @@ from nni_runner.trial import Ended, Event, Reported, Started, Status, Trial
 from nni_runner.verdict import verdict
 
 DIED = (Status.SYS_CANCELED, "the runner died")
+ABANDONED = (Status.SYS_CANCELED, "the runner failed")
 _LATE = "came after the end of its attempt"
 _SECOND = "a second final result"
 _OUTSIDE = "outside the new search space"
@@ -42,10 +43,12 @@ def late(results: Iterable[Result]) -> list[Result]:
     return [replace(result, ignored=_LATE) for result in results]
 
 
-def recover(store: Store, history: History, place: Place) -> dict[int, ResultsFile]:
+def recover(
+    store: Store, history: History, place: Place, why: tuple[Status, str] = DIED
+) -> dict[int, ResultsFile]:
     """Records what trials reported unheard, and gives those that ran their end.
 
-    One that had its final result has succeeded; the others may be attempted again. Of these the
+    One that had its final result is judged by that; the others may be attempted again. Of these the
     files of results are returned, by number: their processes may live on for a moment.
     """
     files: dict[int, ResultsFile] = {}
@@ -57,12 +60,12 @@ def recover(store: Store, history: History, place: Place) -> dict[int, ResultsFi
             if number in files:
                 files.pop(number).close()
             files[number] = file = ResultsFile(number, path, attempt)
-            results = file.read()[store.results_of(number, attempt) :]
+            results = file.read_all()[store.results_of(number, attempt) :]
             is_running = attempt == trial.attempt and not trial.has_ended
             _record(store, history, judged(results, trial) if is_running else late(results))
         trial = history.trials[number]
         if trial.status is Status.RUNNING:
-            _record(store, history, [_end(trial)])
+            _record(store, history, [end_of(trial, why)])
         if number in files and history.trials[number].is_over:
             files.pop(number).close()
     return files
@@ -81,10 +84,10 @@ def leave_out(trials: Iterable[Trial], space: SearchSpace) -> list[Event]:
     return events
 
 
-def _end(trial: Trial) -> Ended:
+def end_of(trial: Trial, why: tuple[Status, str]) -> Ended:
     """By the rule for trials that are cut off; how long it ran, nobody saw."""
-    status, cause = verdict(trial, Exited(trial.number), DIED)
-    interrupted = status is not Status.SUCCEEDED
+    status, cause = verdict(trial, Exited(trial.number), why)
+    interrupted = not trial.has_final
     return Ended(trial.number, status, cause, 0.0, time.time(), trial.attempt, interrupted)
 
 

@@ -60,15 +60,12 @@ class Slot:
         if exited.left:
             self.tell(f"trial {self.number} left processes behind, now ended: {exited.left}")
         status, cause = verdict(trial, exited, self.canceled)
-        is_open = self.is_cut_off and status is not Status.SUCCEEDED
-        if self.canceled is None and status is not Status.SUCCEEDED:
+        is_open = self.is_cut_off
+        if self.canceled is None:
             is_again = trial.failures < retries and is_worth_a_retry(exited)
             is_open = is_again or exited.end is End.NO_ROOM
+        is_open = is_open and not trial.has_final  # one final result counts, over all attempts
         return [*results, *self._late(), self._ended(trial, status, cause, is_open)]
-
-    def abandoned(self, trial: Trial) -> Ended:
-        """The end that an error of the runner brings to it."""
-        return self._ended(trial, Status.SYS_CANCELED, "the runner failed", is_open=True)
 
     def close(self) -> None:
         """Closes its files."""

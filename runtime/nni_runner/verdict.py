@@ -14,14 +14,28 @@ _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 def verdict(
     trial: Trial, exited: Exited, canceled: tuple[Status, str] | None
 ) -> tuple[Status, str]:
-    """The status that a trial's end gives it, and the cause in words."""
-    if canceled is not None:
-        if trial.value is None:
-            return canceled
-        return Status.SUCCEEDED, f"{canceled[1]}, after its final result"
+    """The status that a trial's end gives it, and the cause in words.
+
+    One that something else ended after its final result is judged by that.
+    """
+    status, cause = canceled or _of_end(trial, exited)
+    is_cut_short = canceled or exited.end is End.TIME_LIMIT or is_worth_a_retry(exited)
+    if not (is_cut_short and trial.has_final):
+        return status, cause
+    if trial.value is None:
+        return Status.FAILED, _no_number(trial)
+    return Status.SUCCEEDED, f"{cause}, after its final result"
+
+
+def is_worth_a_retry(exited: Exited) -> bool:
+    """Whether something else than the trial brought it to its end: it may do better next time."""
+    if exited.end in (End.LOST, End.MEMORY):
+        return True
+    return exited.end is End.ITSELF and -(exited.code or 0) in _FROM_OUTSIDE
+
+
+def _of_end(trial: Trial, exited: Exited) -> tuple[Status, str]:
     match exited.end:
-        case End.TIME_LIMIT if trial.value is not None:
-            return Status.SUCCEEDED, "time limit, after its final result"
         case End.TIME_LIMIT:
             return Status.FAILED, "time limit"
         case End.MEMORY:
@@ -36,13 +50,6 @@ def verdict(
             return _of_code(trial, exited.code)
 
 
-def is_worth_a_retry(exited: Exited) -> bool:
-    """Whether something else than the trial brought it to its end: it may do better next time."""
-    if exited.end in (End.LOST, End.MEMORY):
-        return True
-    return exited.end is End.ITSELF and -(exited.code or 0) in _FROM_OUTSIDE
-
-
 def _of_code(trial: Trial, code: int | None) -> tuple[Status, str]:
     assert code is not None, "a process that ends by itself has an exit code"
     if code < 0:
@@ -52,9 +59,13 @@ def _of_code(trial: Trial, code: int | None) -> tuple[Status, str]:
     if trial.final is None:
         return Status.FAILED, "no final result"
     if trial.value is None:
-        where = f" (line {trial.line})" if trial.line else ""
-        return Status.FAILED, f"the final result is no finite number: {_cut(trial.final)}{where}"
+        return Status.FAILED, _no_number(trial)
     return Status.SUCCEEDED, ""
+
+
+def _no_number(trial: Trial) -> str:
+    where = f" (line {trial.line})" if trial.line else ""
+    return f"the final result is no finite number: {_cut(trial.final)}{where}"
 
 
 def _signal_name(number: int) -> str:

@@ -16,66 +16,15 @@ import signal
 import sqlite3
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
 
 from nni_runner import resumption, session
 from nni_runner.experiment import Plan
 from nni_runner.store import Store
 from nni_runner.target import find_command, read_target
-from nni_tuners import TPETuner, Tuner
-
-_MADE: list[Spied] = []
-
-
-class Spied(TPETuner):
-    """Writes down what it is asked and told."""
-
-    log: list[list[Any]]
-
-    def update_search_space(self, search_space: Any) -> None:
-        """Told where to search."""
-        self.log.append(["space", search_space])
-        super().update_search_space(search_space)
-
-    def import_data(self, data: Any) -> None:
-        """Told results from elsewhere, if there are any."""
-        self.log += [["import", data]] if data else []
-        super().import_data(data)
-
-    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> dict[str, Any]:
-        """Asked."""
-        parameters = super().generate_parameters(parameter_id, **kwargs)
-        self.log.append(["ask", parameter_id, parameters])
-        return parameters
-
-    def expect_trial(self, parameter_id: int, parameters: Any) -> None:
-        """Told what somebody else chose."""
-        self.log.append(["expect", parameter_id, parameters])
-        super().expect_trial(parameter_id, parameters)
-
-    def receive_trial_result(
-        self, parameter_id: int, parameters: Any, value: Any, **kwargs: Any
-    ) -> None:
-        """Told a result."""
-        self.log.append(["receive", parameter_id, parameters, value])
-        super().receive_trial_result(parameter_id, parameters, value, **kwargs)
-
-    def trial_end(self, parameter_id: int, success: bool, **kwargs: Any) -> None:
-        """Told an end."""
-        self.log.append(["end", parameter_id, success])
-        super().trial_end(parameter_id, success, **kwargs)
-
-
-def make(plan: Plan) -> Tuner:
-    """The tuner of every life."""
-    tuner = Spied(optimize_mode=plan.optimize_mode, seed=plan.seed)
-    tuner.log = []
-    _MADE.append(tuner)
-    return tuner
+from spied import calls_made, make, to_the_end
 
 
 def dies(at: int, committed: bool) -> type[Store]:
@@ -108,7 +57,7 @@ class Lives:
         """One life, ended by kill -9 after so many seconds; whether it came to its own end."""
         child = os.fork()
         if child == 0:
-            _to_the_end(lambda: self._child(store))
+            to_the_end(lambda: self._child(store))
         if after < math.inf:
             time.sleep(after)
             os.kill(child, signal.SIGKILL)
@@ -142,24 +91,7 @@ class Lives:
                 self.source, target, words, self.plan, tuner, self.experiments
             )
         assert report.outcome.status == "done", report.outcome
-        (tuner,) = _MADE
-        calls = list(tuner.log)
-        following = [tuner.generate_parameters(1000 + number) for number in range(3)]
-        told = {"calls": calls, "next": following}
-        (report.place.folder / "tuner.json").write_text(json.dumps(told))
-
-
-def _to_the_end(action: Callable[[], None]) -> NoReturn:
-    """In a child: nothing of what its parent was about to do is done here too."""
-    code = 1
-    try:
-        action()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-        raise
-    finally:
-        os._exit(code)
+        (report.place.folder / "tuner.json").write_text(json.dumps(calls_made()))
 
 
 def at_each_write(source: Path, experiments: Path) -> None:

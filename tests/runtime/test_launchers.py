@@ -7,45 +7,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bench import LIMIT, PRINT_PIDS, Bench, is_alive, parent, pids
 from conftest import ROOT
 from nni_runner.launchers.launcher import End, Exited, Job, Launcher, Notices, Rang
 from nni_runner.launchers.local import LocalLauncher
+from waiting import wait_for
 
 LAUNCHERS: dict[str, Callable[[Notices], Launcher]] = {"local": LocalLauncher}
-LIMIT = 20  # seconds that nothing here should take
-
-
-class Bench:
-    """A launcher, its notices, and jobs for it."""
-
-    def __init__(self, make: Callable[[Notices], Launcher], folder: Path) -> None:
-        self.notices = Notices()
-        self.launcher = make(self.notices)
-        self.folder = folder
-
-    def start(
-        self, number: int, script: str, seconds: float | None = None, **environment: str
-    ) -> Path:
-        """Starts a Python script as a trial; its output folder."""
-        output = self.folder / str(number)
-        output.mkdir()
-        words = (sys.executable, "-c", script)
-        job = Job(number, words, self.folder, output, environment, seconds)
-        self.launcher.start(job)
-        return output
-
-    def exited(self) -> Exited:
-        """The next trial to end."""
-        while True:
-            notice = self.notices.get(timeout=LIMIT)
-            if isinstance(notice, Exited):
-                return notice
 
 
 @pytest.fixture(params=LAUNCHERS, ids=str)
@@ -54,36 +27,6 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(LAUNCHERS[request.param], tmp_path)
     yield bench
     bench.launcher.close()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Waits until something outside this process has happened."""
-    end = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
-
-
-def pids(output: Path) -> list[int]:
-    """The process numbers that a trial prints on its first line."""
-    stdout = output / "stdout"
-    wait_for(lambda: stdout.exists() and "\n" in stdout.read_text())
-    return [int(word) for word in stdout.read_text().split()]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs, zombies not counted."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def parent(pid: int) -> int:
-    """The process that a process is a child of."""
-    words = ("ps", "-o", "ppid=", "-p", str(pid))
-    return int(subprocess.run(words, capture_output=True, check=True).stdout)
 
 
 def test_runs_in_the_folder_with_its_environment(bench: Bench) -> None:
@@ -233,9 +176,6 @@ def test_killed_from_outside(bench: Bench) -> None:
     output = bench.start(0, "import os, time; print(os.getpid(), flush=True); time.sleep(99)")
     os.kill(pids(output)[0], signal.SIGKILL)
     assert bench.exited() == Exited(0, -signal.SIGKILL)
-
-
-PRINT_PIDS = "import os, time; print(os.getpid(), os.getppid(), flush=True); time.sleep(99)"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody takes in the orphans")

@@ -39,3 +39,31 @@ def test_unheard_results_count_and_late_ones_do_not(tmp_path: Path) -> None:
         (Status.SYS_CANCELED, None, False),
     ]
     assert trials[0].cause == "the runner died, after its final result"
+
+
+def test_however_much_a_trial_reported(tmp_path: Path) -> None:
+    """More than is read at a look."""
+    place = Place("x", tmp_path)
+    (tmp_path / "results").mkdir()
+    store = Store(place.history, create=True)
+    store.record([Chosen(0, {}, False, 0.0), Started(0, 1, 0.0)])
+    line = '{"kind":"intermediate","value":1,"time":1,"text":"%s"}\n' % ("x" * 10**6)
+    place.results(0).write_text(line * 9 + FINAL % 7)
+    recover(store, store.history(), place)
+    (trial,) = store.history().trials.values()
+    store.close()
+    assert (trial.status, trial.reports, trial.value) == (Status.SUCCEEDED, 9, 7)
+
+
+def test_a_final_result_that_is_no_number(tmp_path: Path) -> None:
+    """Another attempt would have a second one: it counts as it is."""
+    place = Place("x", tmp_path)
+    (tmp_path / "results").mkdir()
+    store = Store(place.history, create=True)
+    store.record([Chosen(0, {}, False, 0.0), Started(0, 1, 0.0)])
+    place.results(0).write_text('{"kind":"final","value":NaN,"time":1}\n')
+    recover(store, store.history(), place)
+    (trial,) = store.history().trials.values()
+    store.close()
+    assert trial.is_over
+    assert trial.cause == "the final result is no finite number: NaN"

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from conftest import FIXTURES, clean_environment, run
-from invariants import calls, check_invariants, read
+from conftest import FIXTURES, environment_of_tests, run
+from invariants import check_invariants, read
 from lab import TRAIN, Lab
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError
@@ -38,7 +38,8 @@ from nni_runner.trial import (
     Status,
 )
 from nni_runner.watching import Watch
-from nni_tuners import TUNERS, Medianstop, TPETuner
+from nni_tuners import TUNERS, Medianstop
+from spied import check_tuner
 
 OLD = FIXTURES / "histories" / "version1"
 TRIAL = """printf '{"kind":"intermediate","value":0,"time":1}\\n' >> "$NNI_RESULTS_FILE"
@@ -54,31 +55,6 @@ sleep "0.00$((7 - good))"
 done
 printf '{"kind":"final","value":%s,"time":2}\\n' "$NNI_TRIAL_SEQ_ID" >> "$NNI_RESULTS_FILE"
 """
-
-
-def check_tuner(folder: Path) -> None:
-    """The last runner's tuner heard what the history says, and stands where one that hears it does.
-
-    Nothing else was asked or told, and nothing twice.
-    """
-    seen = json.loads((folder / "tuner.json").read_text())
-    assert seen["calls"] == calls(folder)
-    tuner = TPETuner(optimize_mode="maximize", seed=7)
-    for kind, number, *rest in calls(folder):
-        match kind:
-            case "space":
-                tuner.update_search_space(number)
-            case "import":
-                tuner.import_data(number)
-            case "ask":
-                assert [tuner.generate_parameters(number)] == rest
-            case "expect":
-                tuner.expect_trial(number, *rest)
-            case "receive":
-                tuner.receive_trial_result(number, *rest)
-            case "end":
-                tuner.trial_end(number, *rest)
-    assert seen["next"] == [tuner.generate_parameters(1000 + number) for number in range(3)]
 
 
 def check_assessor(folder: Path) -> None:
@@ -111,7 +87,7 @@ def test_killed(tmp_path: Path, when: str) -> None:
     lives = Path(__file__).with_name("lives.py")
     done = subprocess.run(
         [sys.executable, lives, when, source, tmp_path / "experiments"],
-        env=clean_environment(), capture_output=True, text=True, check=False,
+        env=environment_of_tests(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folders = [path.parent for path in (tmp_path / "experiments").glob("*/*/tuner.json")]

@@ -17,6 +17,7 @@ from nni_runner.launchers.launcher import End, Exited, Job, Notices, Rang
 from nni_runner.launchers.supervised import Supervisor
 
 _PIPE = 65536  # bytes that it holds
+_PAGE = 4096  # bytes that it holds where there are many pipes
 _LONGEST_NUMBER = 20
 _BINARIES = str(Path(sys.executable).parent)
 
@@ -78,7 +79,7 @@ class LocalLauncher:
             data = os.read(self._bell, _PIPE)
             *words, rest = (rest + data).split(b"\n")
             numbers = {int(word) for word in words if word.isdigit()}
-            if len(data) == _PIPE:  # it was full, and some couldn't ring
+            if len(data) > _PAGE - _LONGEST_NUMBER:  # it may have been full: some couldn't ring
                 numbers.update(*(supervisor.running for supervisor in self._supervisors))
             if numbers:
                 self._notices.put(Rang(frozenset(numbers)))

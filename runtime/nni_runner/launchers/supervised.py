@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -29,7 +30,8 @@ class Supervisor:
         Raises OSError.
         """
         self._notices = notices
-        self._running: set[int] = set()
+        self._jobs = itertools.count()
+        self._running: dict[int, int] = {}  # the trial of each job: one may be started again
         self._is_gone = False
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
@@ -51,7 +53,7 @@ class Supervisor:
     @property
     def running(self) -> list[int]:
         """The trials that it has not reported as ended."""
-        return list(self._running)
+        return list(self._running.values())
 
     def start(self, job: Job) -> None:
         """Starts a trial."""
@@ -59,10 +61,11 @@ class Supervisor:
             if self._is_gone:
                 self._notices.put(Exited(job.number, None, End.LOST))
                 return
-            self._running.add(job.number)
+            number = next(self._jobs)
+            self._running[number] = job.number
         self._order(
             "start",
-            job.number,
+            number,
             command=[_text(word) for word in job.command],
             folder=_text(job.folder),
             output=_text(job.output),
@@ -72,15 +75,15 @@ class Supervisor:
 
     def terminate(self, number: int) -> None:
         """Asks a trial and all its processes to end, and ends them after a grace period."""
-        self._order("terminate", number)
+        self._order_all("terminate", number)
 
     def kill(self, number: int) -> None:
         """Ends a trial and all its processes at once."""
-        self._order("kill", number)
+        self._order_all("kill", number)
 
     def close(self) -> None:
         """Ends whatever still runs, and the supervisor."""
-        for number in list(self._running):
+        for number in self.running:
             self.kill(number)
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -90,6 +93,11 @@ class Supervisor:
             self._process.kill()  # it is stopped, say; the trials see it go and end all the same
             self._reader.join(_CLOSING_S)
         self._process.wait()
+
+    def _order_all(self, order: str, number: int) -> None:
+        for job, known in list(self._running.items()):
+            if known == number:
+                self._order(order, job)
 
     def _order(self, order: str, number: int, **what: Any) -> None:
         line = json.dumps({"order": order, "number": number, **what}).encode() + b"\n"
@@ -104,11 +112,12 @@ class Supervisor:
         with self._process.stdout as reports:
             for line in reports:
                 report: dict[str, Any] = json.loads(line)
-                self._running.discard(report["number"])
-                self._notices.put(Exited(**{**report, "end": End(report["end"])}))
+                number = self._running.pop(report.pop("number"), None)
+                if number is not None:  # else its watcher was killed after it had reported
+                    self._notices.put(Exited(number, **{**report, "end": End(report["end"])}))
         with self._lock:
             self._is_gone = True
-        for number in self._running:
+        for number in self.running:
             self._notices.put(Exited(number, None, End.LOST))
 
 

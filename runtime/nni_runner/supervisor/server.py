@@ -17,13 +17,14 @@ import signal
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.watcher import KILL, TERMINATE, Watcher, end_of
+from nni_runner.supervisor.watcher import GRACE_S, KILL, TERMINATE, Watcher, end_of
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
 _ORDERS = {"terminate": TERMINATE, "kill": KILL}
+_PATIENCE_S = {TERMINATE: GRACE_S + 2.0, KILL: 2.0}
 _INPUT, _OUTPUT = 0, 1
 
 
@@ -33,6 +34,7 @@ class Server:
     def __init__(self, files: int) -> None:
         self._files = files
         self._watchers: dict[int, tuple[int, int]] = {}
+        self._late: dict[int, float] = {}  # when those that were to end are waited for no longer
         self._is_open = True
         self._rest = b""
 
@@ -48,7 +50,7 @@ class Server:
         poll.register(_INPUT, select.POLLIN)
         gc.disable()  # it would only have the forks copy what it looks at
         while self._is_open or self._watchers:
-            for fd, _ in poll.poll():
+            for fd, _ in poll.poll(self._end_late()):
                 if fd == wake:
                     os.read(wake, 4096)
                     self._reap()
@@ -83,11 +85,11 @@ class Server:
             return
         if pid == 0:
             try:
-                for fd in (_INPUT, channel, *(fd for _, fd in self._watchers.values())):
+                for fd in (channel, *(fd for _, fd in self._watchers.values())):
                     os.close(fd)
                 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, most))
-                _tell(Watcher(order, orders).run())
+                _tell(Watcher(order, orders, _INPUT).run())
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -95,10 +97,20 @@ class Server:
         self._watchers[pid] = (order["number"], channel)
 
     def _pass_on(self, number: int, order: bytes) -> None:
-        for known, channel in self._watchers.values():
+        for pid, (known, channel) in self._watchers.items():
             if known == number:
                 with contextlib.suppress(BrokenPipeError):  # it is over
                     os.write(channel, order)
+                end = time.monotonic() + _PATIENCE_S[order]
+                self._late[pid] = min(end, self._late.get(pid, end))
+
+    def _end_late(self) -> float | None:
+        """Kills the watchers that don't end, stopped ones; how long (ms) until the next is late."""
+        now = time.monotonic()
+        for pid in [pid for pid, end in self._late.items() if end <= now]:
+            del self._late[pid]
+            os.kill(pid, signal.SIGKILL)
+        return max(min(self._late.values()) - now, 0.0) * 1000 if self._late else None
 
     def _close(self) -> None:
         self._is_open = False
@@ -112,6 +124,7 @@ class Server:
                 pid, status = ended
                 if pid in self._watchers:
                     number, channel = self._watchers.pop(pid)
+                    self._late.pop(pid, None)
                     os.close(channel)
                     lost += [number] if status else []
         except ChildProcessError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36  # of Linux's prctl
 
 
 def _find_prctl() -> Any:
@@ -35,6 +36,12 @@ def adopt_orphans() -> None:
     """
     if _prctl is not None:
         _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """Has this process killed when its parent is, and nobody else could any more."""
+    if _prctl is not None:
+        _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def signal_tree(group: int, number: int) -> int:

@@ -31,17 +31,18 @@ KILL, TERMINATE = b"K", b"T"
 class Watcher:
     """Runs the trial of a start order; `orders` is where more come from.
 
-    Their end is that of the process which forked this one, or of the runner: no trial outlives it.
+    Their end is that of the process which forked this one, that of `runner` the runner's: no trial
+    outlives either.
     """
 
-    def __init__(self, order: dict[str, Any], orders: int) -> None:
+    def __init__(self, order: dict[str, Any], orders: int, runner: int) -> None:
         self._number = order["number"]
         self._command = [_bytes(word) for word in order["command"]]
         self._folder, self._output = _bytes(order["folder"]), _bytes(order["output"])
         own = {_bytes(name): _bytes(value) for name, value in order["environment"].items()}
         self._environment = {**os.environb, **own}
         self._seconds = order["seconds"]
-        self._orders = orders
+        self._orders, self._runner = orders, runner
         self._poll = select.poll()
         self._files: dict[int, CappedFile] = {}
         self._pid = 0
@@ -87,6 +88,7 @@ class Watcher:
             ends.append(end)
         for fd in (wake, self._orders, *self._files):
             self._poll.register(fd, select.POLLIN)
+        self._poll.register(self._runner, 0)  # for its end alone
         self._process = subprocess.Popen(  # kept: one that goes would reap the trial
             self._command,
             cwd=self._folder,
@@ -95,6 +97,7 @@ class Watcher:
             stdout=ends[0],
             stderr=ends[1],
             start_new_session=True,
+            preexec_fn=tree.end_with_parent,
         )
         self._pid = self._process.pid
         for end in ends:
@@ -113,6 +116,9 @@ class Watcher:
                 self._reap()
             elif fd == self._orders:
                 self._obey(os.read(fd, 1))
+            elif fd == self._runner:
+                self._poll.unregister(fd)
+                self._terminate()
             else:
                 self._pump(fd)
         now = time.monotonic()
