@@ -14,13 +14,16 @@ import ongoing
 from conftest import run
 from invariants import check_invariants, read
 from lab import Lab
+from nni_annotate.space import SearchSpace
 from nni_runner.config.problems import ConfigError
 from nni_runner.config.replacing import read_new_space
+from nni_runner.earlier import read_earlier
 from nni_runner.experiment import Plan
+from nni_runner.learning import learn
 from nni_runner.options import make
 from nni_runner.reliving import relive
 from nni_runner.store import Store
-from nni_runner.trial import Event, Imported
+from nni_runner.trial import Chosen, Ended, Event, Imported, Reported, Started, Status
 from ongoing import Running
 from waiting import wait_for
 
@@ -133,6 +136,25 @@ def test_results_for_one_that_has_ended(tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
     assert others(folder) == []
     assert others(folder, but=Imported) != []
+
+
+def test_what_others_learn_of_it(tmp_path: Path) -> None:
+    """What was no part of the search space had the script's own value."""
+    space = {"t/x/uniform": uniform(0, 1), "t/n/choice": choice(1, 2)}
+    narrow = {"t/x/uniform": uniform(0.5, 1)}
+    facts = {"optimize_mode": "minimize", "defaults": {"t/x/uniform": 0.5, "t/n/choice": 2}}
+    store = Store(tmp_path / "history.sqlite", create=True)
+    store.describe({**facts, "search_space": narrow, "code_space": space})
+    for number, parameters in enumerate(({"t/x/uniform": 0, "t/n/choice": 1}, {"t/x/uniform": 1})):
+        store.record([Chosen(number, parameters, False, 1.0), Started(number, 1, 1.0)])
+        store.record([Reported(number, "final", number, 1.0)])
+        store.record([Ended(number, Status.SUCCEEDED, "", 1.0, 1.0)])
+    store.close()
+    earlier = read_earlier(tmp_path)
+    assert earlier.space == SearchSpace.from_json(space)
+    assert [trial.parameters["t/n/choice"] for trial in earlier.trials] == [1, 2]
+    lesson = learn(earlier, earlier.space, {})
+    assert [result["value"] for result in lesson.results] == [0, 1]
 
 
 FACTS = {

@@ -294,6 +294,10 @@ def test_code_that_is_run_where_it_lies(tmp_path: Path) -> None:
         found = ctl(*load, tmp_path / f"{name}.zip", *options)
         resumed = run("nnictl", "resume", found["path"], "--trials", "2")
         assert resumed.returncode == 0, resumed.stderr
+    bare = run("nnictl", *load, tmp_path / "with.zip", "--experiments-dir", tmp_path / "bare")
+    assert bare.returncode == 0
+    said = f"{lab.source}: the code of the experiment is not there; load it with --codeDir"
+    assert bare.stderr == f"warning: {said}\n"
     options = ("-c", tmp_path / "nowhere", "--experiments-dir", tmp_path / "other")
     refused = run("nnictl", *load, tmp_path / "without.zip", *options)
     assert refused.returncode == 1

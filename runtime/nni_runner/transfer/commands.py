@@ -52,6 +52,9 @@ def load(experiments: Path, file: Path, code: Path | None, as_json: bool) -> Non
     from nni_runner.transfer.loading import load as load_from
 
     loaded = load_from(file.expanduser(), experiments, code.expanduser() if code else None)
+    if loaded.code is not None and not loaded.code.exists():
+        missing = f"{loaded.code}: the code of the experiment is not there"
+        click.echo(f"warning: {missing}; load it with --codeDir", err=True)
     if as_json:
         print_json(loaded.to_json())
     else:

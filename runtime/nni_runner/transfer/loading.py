@@ -24,7 +24,7 @@ _LONGEST = 1 << 16  # bytes of a description
 
 @dataclass(frozen=True)
 class Loaded:
-    """An experiment, and its code if that isn't in its folder: None where it is not known."""
+    """An experiment, and its code: None where there is none but that in its folder."""
 
     place: Place
     code: Path | None
@@ -62,10 +62,10 @@ def _load(archive: ZipFile, package: Package, experiments: Path, code: Path | No
     _check_code(package, code)
     with _beside(place.folder) as work:
         unpack(archive, EXPERIMENT, work / "new")
-        _settle(Place(package.id, work / "new"), package, code)
+        lies_at = _settle(Place(package.id, work / "new"), package, code)
         if code is None or not package.has_code:
             (work / "new").rename(place.folder)
-            return Loaded(place, code)
+            return Loaded(place, lies_at)
         code.parent.mkdir(parents=True, exist_ok=True)
         with _beside(code) as work_of_code:
             unpack(archive, CODE, work_of_code / "new")
@@ -75,7 +75,7 @@ def _load(archive: ZipFile, package: Package, experiments: Path, code: Path | No
         except OSError:
             shutil.rmtree(code, ignore_errors=True)
             raise
-    return Loaded(place, code)
+    return Loaded(place, lies_at)
 
 
 def _check_code(package: Package, code: Path | None) -> None:
@@ -91,8 +91,8 @@ def _check_code(package: Package, code: Path | None) -> None:
         raise RunnerError(f"--codeDir {code}: is there already; name a new or empty folder")
 
 
-def _settle(place: Place, package: Package, code: Path | None) -> None:
-    """Lets the history say where things are here."""
+def _settle(place: Place, package: Package, code: Path | None) -> Path | None:
+    """Lets the history say where things are here; where the code is, if not in the folder."""
     if not place.history.is_file():
         raise RunnerError(f"{EXPERIMENT}/{HISTORY}: is missing")
     for part in ("trials", "results"):
@@ -114,6 +114,7 @@ def _settle(place: Place, package: Package, code: Path | None) -> None:
         store.describe(known)
     finally:
         store.close()
+    return code or (None if has_own else Path(facts["code"]))
 
 
 def _package(archive: ZipFile) -> Package:
