@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from nni_runner.launchers.launcher import Exited, Job, Launcher, Notices
+from nni_runner.launchers.launcher import Exited, Job, Launcher, Notices, Preload
+from nni_runner.launchers.local import LocalLauncher
 from waiting import wait_for
 
 LIMIT = 20  # seconds that nothing here should take
@@ -17,9 +17,10 @@ PRINT_PIDS = "import os, time; print(os.getpid(), os.getppid(), flush=True); tim
 class Bench:
     """A launcher, its notices, and jobs for it."""
 
-    def __init__(self, make: Callable[[Notices], Launcher], folder: Path) -> None:
+    def __init__(self, preload: Preload | None, folder: Path) -> None:
         self.notices = Notices()
-        self.launcher = make(self.notices)
+        self.launcher: Launcher = LocalLauncher(self.notices)
+        self.preload = preload
         self.folder = folder
 
     def start(
@@ -28,8 +29,9 @@ class Bench:
         """Starts a Python script as a trial; its output folder."""
         output = self.folder / str(number)
         output.mkdir()
-        words = (sys.executable, "-c", script)
-        job = Job(number, words, self.folder, output, environment, seconds)
+        (self.folder / f"{number}.py").write_text(script)
+        words = (sys.executable, f"{number}.py")
+        job = Job(number, words, self.folder, output, environment, seconds, self.preload)
         self.launcher.start(job)
         return output
 

@@ -17,7 +17,14 @@ from nni_annotate import __version__
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.diagnostics import CompileError
 from nni_runner.errors import RunnerError, UsageError
-from nni_runner.experiment import DEFAULT_FOLDER, DUPLICATES, ON_TUNER_ERROR, Plan, seconds
+from nni_runner.experiment import (
+    DEFAULT_FOLDER,
+    DUPLICATES,
+    LAUNCHERS,
+    ON_TUNER_ERROR,
+    Plan,
+    seconds,
+)
 from nni_runner.given import read_arguments, read_parameters, read_sets
 from nni_runner.once import run_once
 from nni_runner.options import (
@@ -41,6 +48,7 @@ _OF_EXPERIMENTS = {
     "goal": "goal",
     "concurrency": "concurrency",
     "retries": "retries",
+    "launcher": "launcher",
     "duplicates": "duplicates",
     "minimize": "minimize",
     "maximize": "maximize",
@@ -81,6 +89,8 @@ _OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
               help="How many trials to run at the same time.")  # fmt: skip
 @click.option("--retries", type=click.IntRange(min=0), default=0, show_default=True,
               help="How often a trial that was killed or lost is tried again.")  # fmt: skip
+@click.option("--launcher", type=click.Choice(LAUNCHERS), default="preloaded", show_default=True,
+              help="Whether trials are forks of a Python that has done their imports.")  # fmt: skip
 @click.option("--duplicates", type=click.Choice(DUPLICATES), default="skip", show_default=True,
               help="What to do about parameters that have been tried.")  # fmt: skip
 @click.option("--minimize", is_flag=True, help="Lower results are better.")
@@ -134,6 +144,7 @@ def main(
     goal: float | None,
     concurrency: int,
     retries: int,
+    launcher: str,
     duplicates: str,
     minimize: bool,
     maximize: bool,
@@ -201,6 +212,7 @@ def main(
             trial_seconds=seconds(trial_duration) if trial_duration is not None else None,
             goal=goal,
             retries=retries,
+            launcher=launcher,
             duplicates=duplicates,
             on_tuner_error=on_tuner_error,
             assessor=find_assessor(assessor) if assessor is not None else None,

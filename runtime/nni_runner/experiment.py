@@ -16,6 +16,7 @@ from nni_runner.errors import RunnerError, UsageError
 DEFAULT_FOLDER = Path("~/nni-experiments")
 HISTORY = "history.sqlite"
 DUPLICATES = ("skip", "allow", "average")
+LAUNCHERS = ("preloaded", "subprocess")
 ON_TUNER_ERROR = ("random", "stop")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST = 3650 * 86400.0
@@ -53,6 +54,7 @@ class Plan:
     duplicates: str = "skip"
     on_tuner_error: str = "random"
     tuner_seconds: float = 60.0
+    launcher: str = "preloaded"
     gpus_per_trial: int | None = None
     trials_per_gpu: int = 1
     gpu_indices: tuple[int, ...] | None = None
@@ -125,6 +127,11 @@ class Place:
     def checkpoints(self) -> Path:
         """What trials save for others to go on from."""
         return self.folder / "checkpoints"
+
+    @property
+    def imports(self) -> Path:
+        """What the first trial imported, for those to come."""
+        return self.folder / "imports.json"
 
     def output(self, number: int) -> Path:
         """A trial's own folder."""

@@ -31,7 +31,9 @@ from nni_runner.launchers.launcher import (
     Notice,
     Notices,
     Rang,
+    Said,
 )
+from nni_runner.launchers.preloading import Preloading
 from nni_runner.limits import is_reached, looks_broken
 from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
@@ -42,6 +44,7 @@ from nni_runner.requests import Asked, Change, ChangeSpace, Import, Kill, Stop, 
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot, not_running
 from nni_runner.store import Store
+from nni_runner.threads import share_of_cores
 from nni_runner.trial import Chosen, Event, Started, Status, Trial, after
 from nni_runner.width import Width
 from nni_tuners import Tuner, TunerError
@@ -72,6 +75,7 @@ class Loop:
     history: History = field(default_factory=History)
     used: float = 0.0
     older: dict[int, ResultsFile] = field(default_factory=dict)
+    preloading: Preloading = field(default_factory=Preloading)
 
     def __post_init__(self) -> None:
         self._slots: dict[int, Slot] = {}
@@ -175,10 +179,14 @@ class Loop:
             slot.cancel(Status.SYS_CANCELED, "not started", is_cut_off=True)
             self._finish(Exited(number))
             return True
-        output = self.place.output(number)
-        limit = self.plan.trial_seconds
-        environment |= gpus
-        self.launcher.start(Job(number, self.command, self.code, output, environment, limit))
+        environment |= gpus | share_of_cores(self.plan.concurrency)
+        slot.preload = self.preloading.of_trial(number)
+        self.launcher.start(
+            Job(
+                number, self.command, self.code, self.place.output(number), environment,
+                self.plan.trial_seconds, slot.preload,
+            )
+        )  # fmt: skip
         return True
 
     def _make_wait(self, number: int, problem: str) -> None:
@@ -212,6 +220,8 @@ class Loop:
                 self._chooser.hear(notice)
             case Assessed():
                 self._assessing.hear(notice)
+            case Said(message):
+                self.progress.tell(message)
             case Interrupted(received):
                 self._interrupt(received)
             case Asked(Stop()):  # answered by the end itself
@@ -294,9 +304,11 @@ class Loop:
         trial = self.history.trials[number]
         slot.answer(trial)
         if not trial.is_over:
-            self._try_again(trial, exited)
+            self._try_again(trial, exited, slot)
             return
         self._width.relax()
+        if trial.status is Status.SUCCEEDED and self.preloading.confirm(number):
+            self.progress.tell(f"trial {number} crashed as a fork only: none is one from here on")
         if trial.is_baseline:
             with contextlib.suppress(OSError):
                 own = rerunnable(trial.parameters, self.defaults, self.space)
@@ -305,10 +317,12 @@ class Loop:
         if is_reached(self.plan, self.history) and not self._ending:
             self._end(REACHED, Status.SYS_CANCELED, REACHED.reason)
 
-    def _try_again(self, trial: Trial, exited: Exited) -> None:
+    def _try_again(self, trial: Trial, exited: Exited, slot: Slot) -> None:
         """Of a trial that isn't over: it waits for its turn, unless the experiment ends."""
         if self._ending:
             return
+        if slot.is_doubtful(exited):
+            self.preloading.doubt(trial.number)
         if exited.end is End.NO_ROOM:
             self._make_wait(trial.number, f"trial {trial.number} {trial.cause}")
         else:

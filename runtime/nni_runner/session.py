@@ -27,6 +27,7 @@ from nni_runner.gpus.locks import CardLocks
 from nni_runner.gpus.lookout import Lookout
 from nni_runner.launchers.launcher import Interrupted, Launcher, Looked, Notices
 from nni_runner.launchers.local import LocalLauncher
+from nni_runner.launchers.preloading import Preloading, modules_of
 from nni_runner.lock import locked
 from nni_runner.loop import Loop
 from nni_runner.options import make
@@ -134,11 +135,14 @@ class Session:
         gpus = self._gpus(notices, progress.tell)
         try:
             with _signals_as(notices):
+                code, command = self.place.folder / self.facts["code"], _command(self.facts)
+                is_preloaded = self.plan.launcher == "preloaded"
+                modules = modules_of(command, code) if is_preloaded else None
                 loop = Loop(
-                    self.plan, self.place, self.place.folder / self.facts["code"],
-                    _command(self.facts), self.space, self.facts["defaults"] or {}, self.tuner,
-                    self._fresh_tuner, self.store, self.launcher(notices), gpus, notices,
-                    progress, history, used, older or {},
+                    self.plan, self.place, code, command, self.space,
+                    self.facts["defaults"] or {}, self.tuner, self._fresh_tuner, self.store,
+                    self.launcher(notices), gpus, notices, progress, history, used, older or {},
+                    Preloading(modules, self.place.imports),
                 )  # fmt: skip
                 outcome = loop.run()
         finally:

@@ -6,20 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nni_runner.launchers.launcher import End, Exited
+from nni_runner.launchers.launcher import End, Exited, Preload
 from nni_runner.recovery import judged, late
 from nni_runner.requests import Asked
 from nni_runner.results import Result, ResultsFile
 from nni_runner.trial import Ended, Reported, Status, Trial, after
-from nni_runner.verdict import is_worth_a_retry, verdict
+from nni_runner.verdict import is_crash, is_worth_a_retry, verdict
 
 
 @dataclass
 class Slot:
     """An attempt at a trial. `older` are results of one before it, which may still come in.
 
-    `canceled` says why it is to end; `is_cut_off` that this is no end of the trial itself; `asked`
-    are those who wait for it.
+    `canceled` says why it is to end, `is_cut_off` that this is no end of the trial itself,
+    `preload` what it is a fork of; `asked` are those who wait for it.
     """
 
     number: int
@@ -29,6 +29,7 @@ class Slot:
     begun: float = field(default_factory=time.monotonic)
     canceled: tuple[Status, str] | None = None
     is_cut_off: bool = False
+    preload: Preload | None = None
     asked: list[Asked] = field(default_factory=list)
     _told: set[str] = field(default_factory=set)
 
@@ -64,8 +65,14 @@ class Slot:
         if self.canceled is None:
             is_again = trial.failures < retries and is_worth_a_retry(exited)
             is_open = is_again or exited.end is End.NO_ROOM
+            if self.is_doubtful(exited) and not trial.reports:
+                status, is_open = Status.SYS_CANCELED, True  # perhaps for being a fork
         is_open = is_open and not trial.has_final  # one final result counts, over all attempts
         return [*results, *self._late(), self._ended(trial, status, cause, is_open)]
+
+    def is_doubtful(self, exited: Exited) -> bool:
+        """Whether it may have crashed for being a fork."""
+        return self.preload is not None and is_crash(exited)
 
     def close(self) -> None:
         """Closes its files."""

@@ -19,3 +19,20 @@ def import_numpy_with_one_thread() -> None:
     finally:
         for name in free:
             del os.environ[name]
+
+
+def share_of_cores(concurrency: int) -> dict[str, str]:
+    """What has each of so many trials compute with its share of the cores, at least one thread.
+
+    Nothing where the user has set any of it.
+    """
+    if any(name in os.environ for name in _OF_TRIALS):
+        return {}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return dict.fromkeys(_OF_TRIALS, str(max((cores or 1) // concurrency, 1)))
+
+
+_OF_TRIALS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip

@@ -8,6 +8,7 @@ import signal
 from nni_runner.launchers.launcher import End, Exited
 from nni_runner.trial import Status, Trial
 
+_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
@@ -25,6 +26,11 @@ def verdict(
     if trial.value is None:
         return Status.FAILED, _no_number(trial)
     return Status.SUCCEEDED, f"{cause}, after its final result"
+
+
+def is_crash(exited: Exited) -> bool:
+    """Whether it came to its end by a fault of the program, not by its own word or from outside."""
+    return exited.end is End.ITSELF and -(exited.code or 0) in _CRASHES
 
 
 def is_worth_a_retry(exited: Exited) -> bool:

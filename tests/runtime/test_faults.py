@@ -266,7 +266,8 @@ if number != "0" and os.path.getsize(tries) <= 2:
 def test_retries_by_cause(lab: Lab, end: str, attempts: int) -> None:
     """For what came from outside, not for what the script did; with the same parameters."""
     lab.write("train.py", f"END = {end!r}\n{KILLED}")
-    words = ("--maximize", "--trials", "3", "--concurrency", "2")
+    # A fork that crashes is run anew in any case; what a fork's parent is would be lost with all.
+    words = ("--maximize", "--trials", "3", "--concurrency", "2", "--launcher", "subprocess")
     report = lab.json(*words, "--retries", "2")
     folder = lab.experiment()
     for trial in report["trials"][1:]:

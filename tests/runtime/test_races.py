@@ -159,7 +159,7 @@ def test_whoever_looks_doesn_t_keep_a_runner_out(
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterable[Bench]:
     """A launcher with its notices."""
-    bench = Bench(LocalLauncher, tmp_path)
+    bench = Bench(None, tmp_path)
     yield bench
     bench.launcher.close()
 

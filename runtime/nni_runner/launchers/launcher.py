@@ -12,10 +12,22 @@ from nni_runner.requests import Asked
 
 
 @dataclass(frozen=True)
+class Preload:
+    """A process that has imported these modules, of which a script may be a fork.
+
+    Into `learn` the script writes which ones it has imported, when it has succeeded.
+    """
+
+    modules: tuple[str, ...]
+    learn: Path | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One trial to run: its command, the folder to run it in, and one for what it prints.
 
-    `environment` is what its process finds beside what this one has; `seconds` its time limit.
+    `environment` is what its process finds beside what this one has; `seconds` its time limit;
+    `preload` what it may be a fork of, None where it is to be started anew.
     """
 
     number: int
@@ -24,6 +36,7 @@ class Job:
     output: Path
     environment: dict[str, str] = field(default_factory=dict)
     seconds: float | None = None
+    preload: Preload | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,13 @@ class Interrupted:
 
 
 @dataclass(frozen=True)
+class Said:
+    """Something that a person should know of how trials are started."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Answered:
     """The tuner has answered a call, by what came of it."""
 
@@ -87,7 +107,7 @@ class Assessed:
     answer: object
 
 
-Notice = Rang | Exited | Looked | Interrupted | Asked | Answered | Assessed
+Notice = Rang | Exited | Looked | Interrupted | Asked | Answered | Assessed | Said
 Notices = queue.SimpleQueue[Notice]
 
 

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from nni_runner.launchers.launcher import End, Exited, Job, Notices
+from nni_runner.launchers.launcher import End, Exited, Job, Notices, Said
 
 _CLOSING_S = 3.0  # what the supervisor may take for that
 _START = (
@@ -71,6 +71,8 @@ class Supervisor:
             output=_text(job.output),
             environment={_text(name): _text(value) for name, value in job.environment.items()},
             seconds=job.seconds,
+            preload=None if job.preload is None else job.preload.modules,
+            learn=_text(job.preload.learn) if job.preload and job.preload.learn else None,
         )
 
     def terminate(self, number: int) -> None:
@@ -112,6 +114,9 @@ class Supervisor:
         with self._process.stdout as reports:
             for line in reports:
                 report: dict[str, Any] = json.loads(line)
+                if "note" in report:
+                    self._notices.put(Said(report["note"]))
+                    continue
                 number = self._running.pop(report.pop("number"), None)
                 if number is not None:  # else its watcher was killed after it had reported
                     self._notices.put(Exited(number, **{**report, "end": End(report["end"])}))

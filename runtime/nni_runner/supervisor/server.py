@@ -11,12 +11,12 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import select
 import signal
 import time
 
 from nni_runner.supervisor import tree
+from nni_runner.supervisor.forkers import Forkers
 from nni_runner.supervisor.watcher import GRACE_S, KILL, TERMINATE, Watcher, end_of
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
@@ -33,6 +33,7 @@ class Server:
 
     def __init__(self, files: int) -> None:
         self._files = files
+        self._forkers = Forkers(lambda note: _tell({"note": note}))
         self._watchers: dict[int, tuple[int, int]] = {}
         self._late: dict[int, float] = {}  # when those that were to end are waited for no longer
         self._is_open = True
@@ -49,9 +50,14 @@ class Server:
         poll.register(wake, select.POLLIN)
         poll.register(_INPUT, select.POLLIN)
         gc.disable()  # it would only have the forks copy what it looks at
+        heard: set[int] = set()
         while self._is_open or self._watchers:
-            for fd, _ in poll.poll(self._end_late()):
-                if fd == wake:
+            heard = _watch(poll, heard, set(self._forkers.waiting))
+            lefts = [left for left in (self._forkers.look(), self._end_late()) if left is not None]
+            for fd, _ in poll.poll(min(lefts, default=None)):
+                if fd in heard:
+                    self._forkers.hear(fd)
+                elif fd == wake:
                     os.read(wake, 4096)
                     self._reap()
                 elif not self._read():
@@ -71,6 +77,7 @@ class Server:
         return bool(data)
 
     def _start(self, order: dict[str, Any]) -> None:
+        forker = self._forkers.find(order)
         try:
             orders, channel = os.pipe()
             try:
@@ -87,9 +94,7 @@ class Server:
             try:
                 for fd in (channel, *(fd for _, fd in self._watchers.values())):
                     os.close(fd)
-                _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-                resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, most))
-                _tell(Watcher(order, orders, _INPUT).run())
+                _tell(Watcher(order, orders, _INPUT, self._files, forker).run())
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -114,6 +119,7 @@ class Server:
 
     def _close(self) -> None:
         self._is_open = False
+        self._forkers.close()
         for number, _ in list(self._watchers.values()):
             self._pass_on(number, TERMINATE)
 
@@ -122,6 +128,7 @@ class Server:
         try:
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 pid, status = ended
+                self._forkers.forget(pid)
                 if pid in self._watchers:
                     number, channel = self._watchers.pop(pid)
                     self._late.pop(pid, None)
@@ -137,7 +144,7 @@ class Server:
     def _end_strays(self) -> None:
         """Ends what a watcher left behind, which is this process's now."""
         end = time.monotonic() + 1.0
-        while strays := tree.descendants(frozenset(self._watchers)):
+        while strays := tree.descendants(frozenset({*self._watchers, *self._forkers.pids})):
             for pid in strays:
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -147,6 +154,16 @@ class Server:
             if time.monotonic() > end:
                 return
             time.sleep(0.01)
+
+
+def _watch(poll: select.poll, before: set[int], now: set[int]) -> set[int]:
+    """Has these descriptors watched, and no others of those before."""
+    for fd in before - now:
+        with contextlib.suppress(KeyError):
+            poll.unregister(fd)
+    for fd in now:
+        poll.register(fd, select.POLLIN)
+    return now
 
 
 def _tell(report: dict[str, Any]) -> None:

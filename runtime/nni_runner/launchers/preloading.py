@@ -1,0 +1,141 @@
+"""What trials are forks of: a process with their imports done, known by and by.
+
+At first these are what the import statements at the script's head name, later what the first trial
+that succeeded did import. Only installed packages and the standard library count: never the user's
+own modules, which may do anything when they are imported, and may change from trial to trial.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from nni_runner.launchers.launcher import Preload
+
+_PLACES = ("stdlib", "platstdlib", "purelib", "platlib")
+_INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in _PLACES)
+_NEVER = ("__main__", "__mp_main__", "nni_runner", "sitecustomize", "usercustomize")
+_OWN = ("nni", "nni_trial")  # this project's, which trials import in any case
+
+
+class Preloading:
+    """Says of each trial what it may be a fork of: of nothing, where no modules are given.
+
+    `learned` is where the first trial writes what it has imported.
+    """
+
+    def __init__(self, modules: tuple[str, ...] | None = None, learned: Path | None = None) -> None:
+        self._modules = modules
+        self._learned = learned
+        self._is_learned = False
+        self._anew: set[int] = set()
+
+    def of_trial(self, number: int) -> Preload | None:
+        """None where it is to be started anew."""
+        if self._modules is None or number in self._anew:
+            return None
+        if self._learned and not self._is_learned:
+            self._modules = tuple(dict.fromkeys([*self._modules, *self._read()]))
+        return Preload(self._modules, None if self._is_learned else self._learned)
+
+    def doubt(self, number: int) -> None:
+        """That trial crashed as a fork: it is to be started anew."""
+        self._anew.add(number)
+
+    def confirm(self, number: int) -> bool:
+        """That trial has succeeded; whether the forks are to blame, and are no more."""
+        if number not in self._anew or self._modules is None:
+            return False
+        self._modules = None
+        return True
+
+    def _read(self) -> list[str]:
+        try:
+            assert self._learned is not None
+            known: list[list[str | None]] = json.loads(self._learned.read_text(encoding="utf-8"))
+            found = [str(name) for name, origin in known if _lies_among_installed(origin)]
+        except (OSError, ValueError, TypeError):
+            return []
+        self._is_learned = True
+        return [name for name in found if name.partition(".")[0] not in _NEVER]
+
+
+def modules_of(command: tuple[str, ...], folder: Path) -> tuple[str, ...] | None:
+    """The modules to import before a command runs; None where it is no script for this Python."""
+    if not sys.platform.startswith("linux") or len(command) < 2 or command[0] != sys.executable:
+        return None
+    script = folder / command[1]
+    if command[1].startswith("-") or not script.is_file():
+        return None
+    return tuple(dict.fromkeys([*_OWN, *_imports(script, script.parent, set())]))
+
+
+def _imports(file: Path, root: Path, seen: set[Path]) -> Iterator[str]:
+    """What the head of a file imports, its project's own modules followed."""
+    if file in seen:
+        return
+    seen.add(file)
+    for name in _head(file):
+        own = _own_files(root, name)
+        if own:
+            for path in own:
+                yield from _imports(path, root, seen)
+        elif _is_installed(name):
+            yield name
+
+
+def _head(file: Path) -> Iterator[str]:
+    """The modules that a file imports before it does anything else."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in tree.body:
+        match node:
+            case ast.Import(names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                if module != "__future__":
+                    yield module
+            case ast.Expr(ast.Constant(str())) | ast.ImportFrom():
+                continue
+            case _:
+                return
+
+
+def _own_files(root: Path, name: str) -> list[Path]:
+    """The files of the project that importing a name would run."""
+    parts = name.split(".")
+    stems = [root.joinpath(*parts[: end + 1]) for end in range(len(parts))]
+    files = [path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py")]
+    return [path for path in files if path.is_file()]
+
+
+def _is_installed(name: str) -> bool:
+    """Whether the top package of a name lies where packages are installed, or is built in."""
+    top = name.partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    if spec is None:
+        return False
+    if spec.origin is not None:
+        return _lies_among_installed(spec.origin)
+    places = list(spec.submodule_search_locations or [])
+    return bool(places) and all(map(_lies_among_installed, places))
+
+
+def _lies_among_installed(origin: str | None) -> bool:
+    """Whether a module that comes from there is no module of the user's own."""
+    if origin in ("built-in", "frozen"):
+        return True
+    if origin is None:
+        return False
+    path = Path(origin).resolve()
+    return any(path.is_relative_to(folder) for folder in _INSTALLED)

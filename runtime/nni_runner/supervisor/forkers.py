@@ -1,0 +1,178 @@
+"""The processes that fork trials, by what they are to import."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Key = tuple[object, ...]
+
+PATIENCE_S = 60.0  # with the imports of one
+_START = (
+    "import sys; own = frozenset(sys.modules); del sys.path[0]; path, fd, names = sys.argv[1:]; "
+    "sys.path.insert(0, path); import json; from nni_runner.supervisor.forkserver import main; "
+    "sys.path.remove(path); main(int(fd), json.loads(names), own)"
+)
+
+
+class Forker:
+    """One that runs: its socket, the modules that it imports, and how far it is."""
+
+    def __init__(self, order: dict[str, Any], names: list[str]) -> None:
+        """Starts it. Raises OSError."""
+        self.names = names
+        self.order = order
+        self.package = ""
+        self.is_ready = False
+        self.since = time.monotonic()
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        path = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
+        words = [path, str(theirs.fileno()), json.dumps(names)]
+        with theirs:
+            self._process = subprocess.Popen(
+                [order["command"][0].encode("latin-1"), "-c", _START, *words],
+                cwd=order["folder"].encode("latin-1"),
+                env={**os.environb, **dict(_at_import(order))},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        self._process.returncode = 0  # the server reaps it
+
+
+class Forkers:
+    """Starts one for each list of modules and environment; `tell` is told what is wrong."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._known: dict[Key, Forker | None] = {}  # None: it is no good
+
+    @property
+    def pids(self) -> list[int]:
+        """Those that run."""
+        return [forker.pid for forker in self._known.values() if forker]
+
+    @property
+    def waiting(self) -> list[int]:
+        """The sockets of those that have not said that they are ready."""
+        found = [forker for forker in self._known.values() if forker and not forker.is_ready]
+        return [forker.socket.fileno() for forker in found]
+
+    def find(self, order: dict[str, Any]) -> socket.socket | None:
+        """Where requests for such a trial go; None where it is to be started anew."""
+        if order["preload"] is None:
+            return None
+        key = (*order["preload"], *_at_import(order))
+        if key not in self._known:
+            self._start(key, order, order["preload"])
+        forker = self._known[key]
+        if forker is not None and not forker.is_ready:  # meanwhile another one will do
+            return next((one.socket for one in self._ready(key)), forker.socket)
+        for other in list(self._ready(key)):
+            self._retire(other)
+        return forker.socket if forker else None
+
+    def _ready(self, key: Key) -> Iterator[Forker]:
+        """The others that are ready, for the same environment."""
+        for known, one in self._known.items():
+            is_alike = [part for part in known if isinstance(part, tuple)] == [
+                part for part in key if isinstance(part, tuple)
+            ]
+            if one is not None and one.is_ready and known != key and is_alike:
+                yield one
+
+    def _retire(self, forker: Forker) -> None:
+        """It is needed no more; it ends when its trials have."""
+        forker.socket.close()
+        self._known = {key: one for key, one in self._known.items() if one is not forker}
+
+    def hear(self, fd: int) -> None:
+        """Takes in what the one with that socket says."""
+        for key, forker in list(self._known.items()):
+            if forker is not None and forker.socket.fileno() == fd:
+                kind, _, rest = _received(forker.socket).partition(" ")
+                forker.is_ready = kind == "ready"
+                if kind == "import":
+                    forker.package = rest
+                elif kind == "unfit":
+                    package, _, why = rest.partition(" ")
+                    self._leave_out(key, forker, package, why)
+                elif kind != "ready":
+                    self._leave_out(key, forker, forker.package, "importing it ends the process")
+
+    def look(self) -> float | None:
+        """Ends those whose imports take too long; how long (ms) until the next one does."""
+        soonest = None
+        for key, forker in list(self._known.items()):
+            if forker is not None and not forker.is_ready:
+                left = forker.since + PATIENCE_S - time.monotonic()
+                if left <= 0:
+                    why = f"importing it takes more than {PATIENCE_S:g} s"
+                    self._leave_out(key, forker, forker.package, why)
+                else:
+                    soonest = left if soonest is None else min(soonest, left)
+        return None if soonest is None else soonest * 1000
+
+    def forget(self, pid: int) -> None:
+        """A child of this process is over; the next trial gets another one."""
+        for key, forker in list(self._known.items()):
+            if forker is not None and forker.pid == pid and forker.is_ready:
+                forker.socket.close()
+                del self._known[key]
+
+    def close(self) -> None:
+        """Lets them end when their trials have."""
+        for forker in self._known.values():
+            if forker is not None:
+                forker.socket.close()
+        self._known.clear()
+
+    def _start(self, key: Key, order: dict[str, Any], wanted: list[str]) -> None:
+        self._known[key] = None
+        with contextlib.suppress(OSError):
+            self._known[key] = Forker(order, wanted)
+
+    def _leave_out(self, key: Key, forker: Forker, package: str, why: str) -> None:
+        """Starts another one that does without a package; one is no good that has none."""
+        forker.socket.close()
+        with contextlib.suppress(OSError):
+            os.kill(forker.pid, signal.SIGKILL)
+        if not package:
+            self._known[key] = None
+            self._tell("trials are started anew: a process to fork them can't be started")
+            return
+        self._tell(f"{package} is not imported ahead of the trials: {why}")
+        wanted = [name for name in forker.names if name.partition(".")[0] != package]
+        self._start(key, forker.order, wanted)
+
+
+def _received(connection: socket.socket) -> str:
+    """The next message, "" where there are no more."""
+    try:
+        return connection.recv(4096).decode()
+    except ConnectionResetError:  # comes before what was said to the end
+        with contextlib.suppress(OSError):
+            return connection.recv(4096).decode()
+    return ""
+
+
+def _at_import(order: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """What of a trial's own environment matters when Python starts and modules are imported."""
+    return [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in sorted(order["environment"].items())
+        if name.startswith(("PYTHON", "LD_")) or name.endswith("_NUM_THREADS")
+    ]

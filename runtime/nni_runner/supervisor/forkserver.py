@@ -1,0 +1,195 @@
+"""A process that has imported what trials need, and forks itself for each of them.
+
+Its socket brings requests, one a message: the file of a JSON object with `argv`, `folder`,
+`environment` (whole) and `files` (how many may be open), and the trial's standard output and error
+and a pipe that is told `P PID` when it runs and `E STATUS LEFT` when all of it is over. A trial
+adopts its own orphans; those that it leaves behind are this process's, and are ended here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import time
+
+from nni_runner.supervisor import preload, script, tree
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from typing import Any
+
+_GOING_S = 0.1  # in which what a trial leaves behind may end by itself
+_GRACE_S = 1.5  # from SIGTERM to SIGKILL
+_AGAIN_S = 0.02
+_MOST = 1 << 20  # bytes of a request
+
+
+class ForkServer:
+    """Forks trials until its socket has ended and all of them are over."""
+
+    def __init__(self, requests: socket.socket, imported: preload.Imported) -> None:
+        self._requests = requests
+        self._imported = imported
+        self._running: dict[int, int] = {}  # trials by pid: the pipes of those who wait for them
+        self._ended: list[tuple[int, int]] = []  # pipes and statuses of those that left something
+        self._since = 0.0
+        self._left = 0
+        self._is_open = True
+
+    def run(self) -> None:
+        """Runs until nothing is left to do."""
+        tree.adopt_orphans()
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        self._own = (wake, waker)
+        signal.set_wakeup_fd(waker)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._poll = select.poll()
+        self._poll.register(wake, select.POLLIN)
+        self._poll.register(self._requests, select.POLLIN)
+        while self._is_open or self._running or self._ended:
+            for fd, _ in self._poll.poll(_AGAIN_S * 1000 if self._ended else None):
+                if fd == wake:
+                    os.read(wake, 4096)
+                    self._reap()
+                elif fd == self._requests.fileno():
+                    self._take()
+                else:  # who waits for that trial is gone
+                    self._end(fd)
+            if self._ended:
+                self._reap()
+                self._end_strays()
+
+    def _take(self) -> None:
+        """Forks for the next request."""
+        try:
+            _, fds, _, _ = socket.recv_fds(self._requests, 16, 4)
+        except OSError:
+            fds = []
+        if not fds:
+            self._is_open = False
+            self._poll.unregister(self._requests)
+            for fd in list(self._running.values()):
+                self._end(fd)
+            return
+        request, out, err, pipe = fds
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1  # the pipe says nothing, and so the trial is started without this process
+        if pid == 0:
+            self._become(request, out, err, pipe)
+        for fd in (request, out, err):
+            os.close(fd)
+        if pid < 0:
+            os.close(pipe)
+            return
+        self._running[pid] = pipe
+        self._poll.register(pipe, 0)  # for POLLERR: nobody reads it any more
+        _write(pipe, f"P {pid}\n")
+
+    def _become(self, request: int, out: int, err: int, pipe: int) -> None:
+        """In the child: it becomes the trial, and never returns."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._requests.close()
+            for fd in (*self._own, pipe, *self._running.values()):
+                os.close(fd)
+            what: dict[str, Any] = script.read_request(request)
+            os.setsid()
+            tree.adopt_orphans()
+            tree.end_with_parent()
+            script.set_up(what, out, err, self._imported)
+            code = script.run(what)
+        except BaseException:  # noqa: BLE001 - of this project's own code
+            import traceback
+
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> None:
+        """Takes in what has ended; tells of trials when all that was theirs is over."""
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                pid, status = ended
+                if pid in self._running:
+                    pipe = self._running.pop(pid)
+                    self._forget(pipe)
+                    self._ended.append((pipe, status))
+                    self._since = self._since or time.monotonic()
+        except ChildProcessError:
+            pass
+        if self._ended and not self._strays():
+            for pipe, status in self._ended:
+                _write(pipe, f"E {os.waitstatus_to_exitcode(status)} {self._left}\n")
+                os.close(pipe)
+            self._ended.clear()
+            self._since, self._left = 0.0, 0
+
+    def _strays(self) -> list[int]:
+        """Children that are no trials: what trials that are over have left behind."""
+        return [pid for pid in tree.children() if pid not in self._running]
+
+    def _end_strays(self) -> None:
+        """Ends them: after a moment, with a grace."""
+        passed = time.monotonic() - self._since
+        if not self._ended or passed < _GOING_S:
+            return
+        strays = self._strays()
+        number = signal.SIGKILL if passed > _GOING_S + _GRACE_S else signal.SIGTERM
+        if number == signal.SIGTERM and self._left:  # they have been asked
+            return
+        reached = [pid for stray in strays for pid in (stray, *tree.descendants(root=stray))]
+        tree.send(reached, number)
+        self._left = max(self._left, len(reached))
+
+    def _end(self, pipe: int) -> None:
+        """Ends the trial of that pipe at once."""
+        for pid, known in self._running.items():
+            if known == pipe:
+                tree.send([pid, *tree.descendants(root=pid)], signal.SIGKILL)
+                self._forget(pipe)
+
+    def _forget(self, pipe: int) -> None:
+        """Waits for nothing of that pipe any more."""
+        with contextlib.suppress(KeyError):  # already
+            self._poll.unregister(pipe)
+
+
+def _write(pipe: int, text: str) -> None:
+    with contextlib.suppress(OSError):  # who waited for it is gone
+        os.write(pipe, text.encode())
+
+
+def main(fd: int, modules: list[str], own: frozenset[str]) -> None:
+    """Imports these modules, says so and takes requests.
+
+    The other end is told `import PACKAGE` before each package, and then `ready`, or
+    `unfit PACKAGE WHY`. `own` are the modules that were there before this project's.
+    """
+    requests = socket.socket(fileno=fd)
+    requests.set_inheritable(False)
+    try:
+        imported = preload.run(modules, lambda package: tell(requests, f"import {package}"))
+    except preload.UnfitError as error:
+        tell(requests, " ".join(["unfit", *error.args]))
+        signal.pause()  # for its end: what it has said has to arrive
+        return
+    preload.forget(own)
+    gc.collect()
+    gc.freeze()  # nothing of this is looked at again, in no fork either
+    tell(requests, "ready")
+    ForkServer(requests, imported).run()
+
+
+def tell(requests: socket.socket, text: str) -> None:
+    """Sends a message."""
+    with contextlib.suppress(OSError):  # nobody is there to be told
+        requests.send(text.encode())

@@ -1,0 +1,85 @@
+"""Importing what trials will import, and whether the process is fit to be forked afterwards."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Imported:
+    """What importing printed, and what it put into the environment."""
+
+    def __init__(self, out: bytes, err: bytes, environment: dict[bytes, bytes]) -> None:
+        self.out = out
+        self.err = err
+        self.environment = environment
+
+
+class UnfitError(Exception):
+    """After importing a module the process may not be forked: its name, and why."""
+
+
+def run(modules: Iterable[str], tell: Callable[[str], None]) -> Imported:
+    """Imports them; what that left behind. One that can't be imported is left to the script.
+
+    `tell` is given every package before it is imported. Raises UnfitError.
+    """
+    before = dict(os.environb)
+    kept = [_redirected(fd) for fd in (1, 2)]
+    last = ""
+    for name in modules:
+        package = name.partition(".")[0]
+        if package != last:
+            tell(package)
+            last = package
+        try:
+            __import__(name)
+        except Exception:  # noqa: BLE001 - the script will see it, or catch it
+            continue
+        why = _unfit()
+        if why:
+            raise UnfitError(package, why)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    out, err = (_content(fd) for fd in kept)
+    changed = {n: value for n, value in os.environb.items() if before.get(n) != value}
+    return Imported(out, err, changed)
+
+
+def forget(own: frozenset[str]) -> None:
+    """Takes this project's part of it out of what a script finds imported.
+
+    `own` are the modules that were there before.
+    """
+    for name in [name for name in sys.modules if name.startswith("nni_runner")]:
+        if name not in own:
+            del sys.modules[name]
+
+
+def _unfit() -> str:
+    """Why this process may not be forked, "" where it may."""
+    if threading.active_count() > 1:
+        return "importing it starts a thread"
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    if cuda is not None and getattr(cuda, "is_initialized", bool)():
+        return "importing it initialises CUDA"
+    return ""
+
+
+def _redirected(fd: int) -> int:
+    file = os.memfd_create("printed")
+    os.dup2(file, fd)
+    return file
+
+
+def _content(file: int) -> bytes:
+    size = os.fstat(file).st_size
+    data = os.pread(file, size, 0)
+    os.close(file)
+    return data

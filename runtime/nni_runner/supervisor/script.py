@@ -1,0 +1,211 @@
+"""A script in a fork of a process that has imported things: what it sees is a fresh interpreter."""
+
+from __future__ import annotations
+
+import builtins
+import collections.abc
+import io
+import os
+import resource
+import signal
+import sys
+import types
+
+TYPE_CHECKING = False  # as typing's own, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from nni_runner.supervisor.preload import Imported
+
+_ABC, _FROZEN = collections.abc.__file__, "<frozen _collections_abc>"
+
+
+def read_request(fd: int) -> dict[str, Any]:
+    """The JSON object in that file."""
+    import json
+
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        found: dict[str, Any] = json.loads(file.read())
+    return found
+
+
+def set_up(what: dict[str, Any], out: int, err: int, printed: Imported) -> None:
+    """Gives the process the streams, the folder and the environment of its own."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for fd, target in ((null, 0), (out, 1), (err, 2)):
+        os.dup2(fd, target)
+        os.close(fd)
+    for fd, data in ((1, printed.out), (2, printed.err)):
+        if data:  # what importing printed, each trial would have printed itself
+            os.write(fd, data)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (what["files"], most))
+    _set_environment(what["environment"], printed.environment)
+    os.chdir(_bytes(what["folder"]))
+    sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "numpy.random" in sys.modules:  # as random does by itself
+        sys.modules["numpy.random"].seed()
+
+
+def run(what: dict[str, Any]) -> int:
+    """Runs the script to its end as `python SCRIPT ARGUMENTS` does; the exit code."""
+    argv = [os.fsdecode(_bytes(word)) for word in what["argv"]]
+    sys.argv, sys.orig_argv = argv, [sys.executable, *argv]
+    sys.path[:0] = [os.path.dirname(os.path.realpath(argv[0]))]  # noqa: PTH120
+    main = types.ModuleType("__main__")
+    path = os.path.abspath(argv[0])  # noqa: PTH100
+    main.__dict__.update(
+        __file__=path, __builtins__=builtins, __cached__=None, __annotations__={}, __spec__=None
+    )
+    main.__dict__["__loader__"] = _loader(path)
+    sys.modules["__main__"] = main
+    imported = _watch_imports(sys.path[0]) if what["learn"] else None
+    code = _exit_code(lambda: _execute(path, main))
+    if imported is not None and code == 0:
+        _write_down(imported(), what["learn"])
+    return _shut_down(code)
+
+
+def _execute(path: str, main: types.ModuleType) -> None:
+    with io.open_code(path) as file:
+        source = file.read()
+    exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
+
+
+def _exit_code(action: Any) -> int:
+    """What Python makes of how a program ends."""
+    try:
+        action()
+    except SystemExit as error:
+        return _of_exit(error)
+    except BaseException as error:  # noqa: BLE001 - as Python itself
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next  # these frames are none of the script's
+        error.__traceback__ = trace
+        sys.excepthook(type(error), error, trace)
+        if isinstance(error, KeyboardInterrupt):
+            _flush()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        return 1
+    return 0
+
+
+def _of_exit(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _watch_imports(folder: str) -> Callable[[], list[str]]:
+    """What gives the modules imported by then, as long as the script left the environment alone.
+
+    What is imported after a change of it by the code in that folder may be another thing before.
+    """
+    found: list[str] = []
+
+    def hear(event: str, _: object) -> None:
+        if event in ("os.putenv", "os.unsetenv") and not found and _is_called_in(folder):
+            found.extend(sys.modules)
+
+    sys.addaudithook(hear)
+    return lambda: found or list(sys.modules)
+
+
+def _is_called_in(folder: str) -> bool:
+    """Whether it is code in that folder that changes the environment just now."""
+    frame = sys._getframe(2)
+    while frame.f_back and frame.f_code.co_filename in (os.__file__, _ABC, "<frozen os>", _FROZEN):
+        frame = frame.f_back
+    path = frame.f_code.co_filename
+    return path.startswith(os.path.join(folder, "")) and "site-packages" not in path  # noqa: PTH118
+
+
+def _write_down(names: list[str], path: str) -> None:
+    """Writes which modules these are and where they come from, for the trials to come."""
+    import json
+
+    specs = [(name, getattr(sys.modules.get(name), "__spec__", None)) for name in names]
+    known = [(name, spec.origin) for name, spec in specs if spec is not None]
+    draft = _bytes(path) + b".%d" % os.getpid()
+    try:
+        with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123
+            json.dump(known, file)
+        os.replace(draft, _bytes(path))  # noqa: PTH105
+    except OSError:
+        pass  # another trial may write it
+
+
+def _shut_down(code: int) -> int:
+    """What Python does at its end: threads, exit handlers, the script's own objects, streams."""
+    import atexit
+    import threading
+
+    code = _exit_code(threading._shutdown) or code  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    _drop_objects()
+    return code if _flush() else 120
+
+
+def _drop_objects() -> None:
+    """Ends the lives of the script's objects: of files that it left open, say."""
+    import gc
+
+    sys.modules["__main__"].__dict__.clear()
+    gc.collect()
+
+
+def _flush() -> bool:
+    """Whether all that was printed could be written."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return False
+    return True
+
+
+def _set_environment(environment: dict[str, str], imported: dict[bytes, bytes]) -> None:
+    """The environment that was given, and what importing puts into it."""
+    given = {_bytes(name): _bytes(value) for name, value in environment.items()} | imported
+    for name in [name for name in os.environb if name not in given]:
+        del os.environb[name]
+    for name, value in given.items():
+        if os.environb.get(name) != value:
+            os.environb[name] = value
+
+
+def _stream(fd: int, mode: str) -> io.TextIOWrapper:
+    """A standard stream as Python opens it at its start."""
+    like = (sys.stdin, sys.stdout, sys.stderr)[fd]
+    raw = io.FileIO(fd, mode, closefd=False)
+    is_unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    buffer: Any = raw
+    if mode == "r" or not is_unbuffered:
+        buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    stream = io.TextIOWrapper(
+        buffer, encoding=like.encoding, errors=like.errors,
+        line_buffering=fd == 2 and not is_unbuffered, write_through=is_unbuffered,
+    )  # fmt: skip
+    raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
+    stream.mode = mode  # type: ignore[misc]
+    return stream
+
+
+def _loader(path: str) -> Any:
+    from importlib.machinery import SourceFileLoader
+
+    return SourceFileLoader("__main__", path)
+
+
+def _bytes(text: str) -> bytes:
+    """What stands for the bytes of a name; see `watcher`."""
+    return text.encode("latin-1")
