@@ -2,7 +2,7 @@
 
 python benchmarks/throughput.py [--trials 60] [--folder PATH]
 
-T0 reports one result; T2 fits a linear model of scikit-learn with five reports. Everything is on: the
+T0 reports one result; T2 fits a linear model of scikit-learn with five reports. All is on: the
 history, logs, TPE. The first trials, during which imports are learned, are not counted.
 """
 
