@@ -18,12 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import click
-
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place
 from nni_runner.launchers.launcher import Notices
 from nni_runner.lock import running
+from nni_runner.messages import say
 from nni_runner.requests import Asked, Request, read_request
 
 _MOST = 4096  # bytes of a request
@@ -109,7 +108,7 @@ class Sent:
         try:
             data = self._receive()
         except TimeoutError:
-            click.echo(patience, err=True)
+            say(patience)
             self._connection.settimeout(None)
             data = self._receive()
         finally:

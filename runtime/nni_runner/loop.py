@@ -34,7 +34,7 @@ from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
-from nni_runner.recovery import ABANDONED, end_of, recover
+from nni_runner.recovery import abandon
 from nni_runner.requests import Asked, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot
@@ -47,6 +47,7 @@ from nni_tuners import Tuner, TunerError
 # is the script as its author runs it, so its failure weighs more.
 FAILURES_WITH_BASELINE = 3
 FAILURES_WITHOUT = 5
+_ENDING_S, _KILLING_S = 10.0, 3.0  # that trials have: what takes longer is stopped, say
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Loop:
         self._slots: dict[int, Slot] = {}
         self._ending: Outcome | None = None
         self._begun = time.monotonic()
-        self._deadline = math.inf
+        self._deadline = self._given_up = math.inf
         if self.plan.seconds is not None:
             self._deadline = self._begun + self.plan.seconds - self.used
         self._queue = deque(n for n, trial in self.history.trials.items() if not trial.is_over)
@@ -102,7 +103,8 @@ class Loop:
         try:
             while True:
                 self._fill_slots()
-                if not self._slots and not self._may_start():
+                is_idle = not self._slots and not self._may_start()
+                if is_idle or time.monotonic() >= self._given_up:
                     return self._outcome()
                 self._take(self._inbox.next(self._patience()))
         except (RunnerError, TunerError) as error:
@@ -202,9 +204,8 @@ class Loop:
 
     def _patience(self) -> float:
         """How long to wait for the next notice, in s."""
-        if self._ending:
-            return math.inf
-        return min(self._deadline, self._width.next_try) - time.monotonic()
+        until = self._given_up if self._ending else min(self._deadline, self._width.next_try)
+        return until - time.monotonic()
 
     def _take(self, notice: Notice | None) -> None:
         """Takes in a notice, or acts on the time limit."""
@@ -263,6 +264,7 @@ class Loop:
         if self._ending and self._ending.signal is not None:
             for number in self._slots:
                 self.launcher.kill(number)
+            self._given_up = time.monotonic() + _KILLING_S
             return
         outcome = Outcome("interrupted", "interrupted", received)
         self._end(outcome, Status.USER_CANCELED, "interrupted")
@@ -271,6 +273,7 @@ class Loop:
     def _end(self, outcome: Outcome, status: Status, cause: str) -> None:
         """Starts no more trials and ends those that run."""
         self._ending = outcome
+        self._given_up = time.monotonic() + _ENDING_S
         for number, slot in self._slots.items():
             slot.cancel(status, cause, is_cut_off=True)
             self.launcher.terminate(number)
@@ -332,19 +335,11 @@ class Loop:
         return Outcome("done", "trial limit reached")
 
     def _abandon(self) -> None:
-        """Gives every trial that an error left running its end in the history.
-
-        Where it can't be written, the next runner writes it.
-        """
+        """Gives every trial that something left running its end in the history."""
         for file in self.older.values():
             file.close()
         for slot in self._slots.values():
             slot.close()
-        if not self._slots:
-            return
-        with contextlib.suppress(RunnerError):  # it is what failed, perhaps
-            for file in recover(self.store, self.history, self.place, ABANDONED).values():
-                file.close()
-        for trial in self.history.with_status(Status.RUNNING):
-            self.history.add(end_of(trial, ABANDONED))
+        if self._slots:
+            abandon(self.store, self.history, self.place)
         self._slots.clear()
