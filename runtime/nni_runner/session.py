@@ -137,6 +137,8 @@ class Session:
                     progress, history, used, older or {},
                 )  # fmt: skip
                 outcome = loop.run()
+        except OSError as error:
+            raise RunnerError(f"the experiment can't be run: {error.strerror}") from None
         finally:
             gpus.close()
             progress.close()

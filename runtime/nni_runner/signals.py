@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from nni_runner.launchers.launcher import Interrupted, Notices
+from nni_runner.workers import start_thread
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,8 +24,7 @@ def signals_as(notices: Notices) -> Iterator[None]:
     # sleep through two signals that come at once.
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    reader = threading.Thread(target=_pass_on, args=(reading, heard, notices), daemon=True)
-    reader.start()
+    reader = start_thread(_pass_on, reading, heard, notices)
     wakes = signal.set_wakeup_fd(writing)
     before = {number: signal.signal(number, lambda *_: None) for number in heard}
     try:

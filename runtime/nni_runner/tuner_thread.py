@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from nni_runner.launchers.launcher import Answered, Notices
+from nni_runner.workers import start_thread
 from nni_tuners import NoMoreTrialError, Tuner
 
 
@@ -52,8 +53,7 @@ class TunerThread:
         self._lock = threading.Lock()
         self._since: float | None = time.monotonic()
         self._is_left = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run)
 
     def ask(self, number: int) -> Call:
         """Asks for a trial's parameters; answered by what it returns, Nothing or Raised."""
