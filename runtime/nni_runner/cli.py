@@ -26,6 +26,7 @@ from nni_runner.experiment import (
     seconds,
 )
 from nni_runner.given import read_arguments, read_parameters, read_sets
+from nni_runner.messages import say
 from nni_runner.once import run_once
 from nni_runner.options import (
     check_assessor,
@@ -227,7 +228,7 @@ def main(
         made = make(plan)
         check_assessor(plan)
         for lesson in lessons:
-            click.echo(lesson.to_text(), err=True)
+            say(lesson.to_text())
         report = run_experiment(target, checked, words, plan, made, experiments_dir)
     finish(report, as_json)
 
@@ -299,7 +300,7 @@ def told() -> Iterator[None]:
     except UsageError as error:
         raise click.UsageError(str(error)) from None
     except (RunnerError, TunerError) as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         sys.exit(1)
 
 
@@ -318,7 +319,7 @@ def _print(report: Report, as_json: bool) -> None:
         raise  # somebody wanted the beginning only
     except OSError as error:
         message = f"error: the result can't be printed: {error.strerror}; it is in"
-        click.echo(f"{message} {report.place.folder}", err=True)
+        say(f"{message} {report.place.folder}")
         sys.exit(1)
 
 

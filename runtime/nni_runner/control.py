@@ -15,16 +15,17 @@ import socket
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import click
 
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place
 from nni_runner.launchers.launcher import Notices
 from nni_runner.lock import running
+from nni_runner.messages import say
 from nni_runner.requests import Asked, Request, read_request
+from nni_runner.workers import start_thread
 
 _MOST = 1 << 26  # bytes of a request
 _LONGEST_FOLDER = 60  # bytes; a socket's whole path may have some hundred
@@ -47,7 +48,7 @@ class Control:
         draft = place.control.with_suffix(".new")
         draft.write_text(str(path), encoding="utf-8")
         draft.replace(place.control)
-        threading.Thread(target=self._accept, daemon=True).start()
+        start_thread(self._accept)
 
     def close(self) -> None:
         """Ends all connections: whoever waits knows then that the experiment is over."""
@@ -73,16 +74,15 @@ class Control:
                     _end(connection)
                     return
                 self._connections.add(connection)
-            threading.Thread(target=self._read, args=(connection,), daemon=True).start()
+            try:
+                start_thread(self._read, connection)
+            except OSError as error:
+                self._answer(
+                    connection, {"error": f"no room for another request: {error.strerror}"}
+                )
 
     def _read(self, connection: socket.socket) -> None:
-        def answer(record: dict[str, str]) -> None:
-            with contextlib.suppress(OSError):  # whoever asked has gone
-                connection.sendall(json.dumps(record).encode() + b"\n")
-            with self._lock:
-                self._connections.discard(connection)
-            _end(connection)
-
+        answer = partial(self._answer, connection)
         try:
             with connection.makefile("rb") as file:
                 request = read_request(json.loads(file.readline(_MOST)))
@@ -90,6 +90,13 @@ class Control:
             answer({"error": str(error)})
         else:
             self._notices.put(Asked(request, answer))
+
+    def _answer(self, connection: socket.socket, record: dict[str, str]) -> None:
+        with contextlib.suppress(OSError):  # whoever asked has gone
+            connection.sendall(json.dumps(record).encode() + b"\n")
+        with self._lock:
+            self._connections.discard(connection)
+        _end(connection)
 
 
 class Sent:
@@ -112,7 +119,7 @@ class Sent:
         try:
             data = self._receive()
         except TimeoutError:
-            click.echo(patience, err=True)
+            say(patience)
             self._connection.settimeout(None)
             data = self._receive()
         finally:

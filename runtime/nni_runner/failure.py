@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import click
-
 from nni_annotate.cli import count
 from nni_runner.experiment import Place
 from nni_runner.history import History
+from nni_runner.messages import say
 from nni_runner.trial import Status
 
 
@@ -20,20 +19,18 @@ def explain_failure(history: History, place: Place) -> None:
         return
     last = failed[-1]
     lines = last_lines(place.output(last.number) / "stderr")
-    click.echo(
+    say(
         f"{count(len(failed), 'trial')} failed and none succeeded. Trial {last.number}: "
-        f"{last.cause}",
-        err=True,
+        f"{last.cause}"
     )
     if last.cause == "no final result":
-        click.echo(
+        say(
             'Report one at the end of the script: """@nni.report_final_result(VALUE)""" '
-            "(or nni.report_final_result(VALUE))",
-            err=True,
+            "(or nni.report_final_result(VALUE))"
         )
     if lines:
-        click.echo(f"The end of {place.output(last.number) / 'stderr'}:", err=True)
-        click.echo("\n".join(f"    {line}" for line in lines), err=True)
+        say(f"The end of {place.output(last.number) / 'stderr'}:")
+        say("\n".join(f"    {line}" for line in lines))
 
 
 def last_lines(path: Path, count: int = 15, most: int = 8192) -> list[str]:

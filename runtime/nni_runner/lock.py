@@ -1,7 +1,8 @@
 """One runner an experiment: a locked file in its folder, which says who holds it.
 
-The lock goes with its process, however that ends. Where the file system knows no locks, the process
-that the file names decides: it holds the experiment as long as it runs, started when it was.
+The lock goes with its process, however that ends. Where the file system knows no locks of this
+kind, the process that the file names decides: it holds the experiment as long as it runs, started
+when it was. A file system without any locks is refused.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ def _take(file: int, path: Path) -> None:
         except OSError:  # no locks here
             if known is not None and known.is_here:
                 raise _held(path, known) from None
+            _refuse_without_locks(file, path)
             break
         time.sleep(0.05)
     me = Holder(os.getpid(), socket.gethostname(), start_time(os.getpid()))
@@ -114,6 +116,17 @@ def _take(file: int, path: Path) -> None:
         os.pwrite(file, json.dumps(asdict(me)).encode(), 0)
     except OSError as error:
         raise RunnerError(f"{path}: can't be written: {error.strerror}") from None
+
+
+def _refuse_without_locks(file: int, path: Path) -> None:
+    """SQLite needs locks of one kind at least, and takes their lack for somebody else's lock."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise RunnerError(
+            f"{path.parent}: its file system has no file locks ({error.strerror}), without which "
+            "no history can be written; keep experiments in another place, by --experiments-dir"
+        ) from None
 
 
 def _held(path: Path, known: Holder | None) -> RunnerError:

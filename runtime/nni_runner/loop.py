@@ -39,7 +39,7 @@ from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
-from nni_runner.recovery import ABANDONED, end_of, recover
+from nni_runner.recovery import abandon
 from nni_runner.requests import Asked, Change, ChangeSpace, Import, Kill, Stop, Update
 from nni_runner.results import ResultsFile
 from nni_runner.slot import Slot, not_running
@@ -48,6 +48,8 @@ from nni_runner.threads import share_of_cores
 from nni_runner.trial import Chosen, Event, Started, Status, Trial, after
 from nni_runner.width import Width
 from nni_tuners import Tuner, TunerError
+
+_ENDING_S, _KILLING_S = 10.0, 3.0  # that trials have: what takes longer is stopped, say
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Loop:
         self._slots: dict[int, Slot] = {}
         self._ending: Outcome | None = None
         self._begun = time.monotonic()
-        self._deadline = math.inf
+        self._deadline = self._given_up = math.inf
         if self.plan.seconds is not None:
             self._deadline = self._begun + self.plan.seconds - self.used
         self._queue = deque(n for n, trial in self.history.trials.items() if not trial.is_over)
@@ -107,7 +109,8 @@ class Loop:
         try:
             while True:
                 self._fill_slots()
-                if not self._slots and not self._may_start():
+                is_idle = not self._slots and not self._may_start()
+                if is_idle or time.monotonic() >= self._given_up:
                     return self._outcome()
                 self._take(self._inbox.next(self._patience()))
         except (RunnerError, TunerError) as error:
@@ -205,7 +208,7 @@ class Loop:
     def _patience(self) -> float:
         """How long to wait for the next notice, in s."""
         if self._ending:
-            return math.inf
+            return self._given_up - time.monotonic()
         at = min(self._deadline, self._width.next_try, self._assessing.next_look)
         return at - time.monotonic()
 
@@ -272,6 +275,7 @@ class Loop:
         if self._ending and self._ending.signal is not None:
             for number in self._slots:
                 self.launcher.kill(number)
+            self._given_up = time.monotonic() + _KILLING_S
             return
         outcome = Outcome("interrupted", "interrupted", received)
         self._end(outcome, Status.USER_CANCELED, "interrupted")
@@ -280,6 +284,7 @@ class Loop:
     def _end(self, outcome: Outcome, status: Status, cause: str) -> None:
         """Starts no more trials and ends those that run."""
         self._ending = outcome
+        self._given_up = time.monotonic() + _ENDING_S
         for number, slot in self._slots.items():
             slot.cancel(status, cause, is_cut_off=True)
             self.launcher.terminate(number)
@@ -346,19 +351,11 @@ class Loop:
         return Outcome("done", "trial limit reached")
 
     def _abandon(self) -> None:
-        """Gives every trial that an error left running its end in the history.
-
-        Where it can't be written, the next runner writes it.
-        """
+        """Gives every trial that something left running its end in the history."""
         for file in self.older.values():
             file.close()
         for slot in self._slots.values():
             slot.close()
-        if not self._slots:
-            return
-        with contextlib.suppress(RunnerError):  # it is what failed, perhaps
-            for file in recover(self.store, self.history, self.place, ABANDONED).values():
-                file.close()
-        for trial in self.history.with_status(Status.RUNNING):
-            self.history.add(end_of(trial, ABANDONED))
+        if self._slots:
+            abandon(self.store, self.history, self.place)
         self._slots.clear()

@@ -9,10 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
 from nni_runner.experiment import Plan
 from nni_runner.history import History, Summary
+from nni_runner.messages import say
 from nni_runner.trial import Ended, Event, Status, Trial
 
 if TYPE_CHECKING:
@@ -60,9 +59,8 @@ class PlainProgress:
                 self.tell(f"{_what_became_of(history.trials[event.number])}  [{parts}]")
 
     def tell(self, message: str) -> None:
-        """Prints a line. That it can't be shown is no reason to end an experiment."""
-        with contextlib.suppress(OSError):
-            click.echo(message, err=True)
+        """Prints a line."""
+        say(message)
 
     def close(self) -> None:
         """Nothing is left to do: every line is printed."""

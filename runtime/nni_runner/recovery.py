@@ -5,11 +5,13 @@ Its trials wrote their results down themselves; what it didn't come to record is
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 
 from nni_annotate.space import SearchSpace
+from nni_runner.errors import RunnerError
 from nni_runner.experiment import Place
 from nni_runner.history import History
 from nni_runner.launchers.launcher import Exited
@@ -19,7 +21,7 @@ from nni_runner.trial import Ended, Event, Reported, Started, Status, Trial
 from nni_runner.verdict import verdict
 
 DIED = (Status.SYS_CANCELED, "the runner died")
-ABANDONED = (Status.SYS_CANCELED, "the runner failed")
+_ABANDONED = (Status.SYS_CANCELED, "the runner failed")
 _LATE = "came after the end of its attempt"
 _SECOND = "a second final result"
 _OUTSIDE = "outside the new search space"
@@ -65,10 +67,19 @@ def recover(
             _record(store, history, judged(results, trial) if is_running else late(results))
         trial = history.trials[number]
         if trial.status is Status.RUNNING:
-            _record(store, history, [end_of(trial, why)])
+            _record(store, history, [_end(trial, why)])
         if number in files and history.trials[number].is_over:
             files.pop(number).close()
     return files
+
+
+def abandon(store: Store, history: History, place: Place) -> None:
+    """Gives trials that are left their ends; what can't be written, the next one does."""
+    with contextlib.suppress(RunnerError):
+        for file in recover(store, history, place, _ABANDONED).values():
+            file.close()
+    for trial in history.with_status(Status.RUNNING):
+        history.add(_end(trial, _ABANDONED))
 
 
 def leave_out(trials: Iterable[Trial], space: SearchSpace) -> list[Event]:
@@ -84,7 +95,7 @@ def leave_out(trials: Iterable[Trial], space: SearchSpace) -> list[Event]:
     return events
 
 
-def end_of(trial: Trial, why: tuple[Status, str]) -> Ended:
+def _end(trial: Trial, why: tuple[Status, str]) -> Ended:
     """By the rule for trials that are cut off; how long it ran, nobody saw."""
     status, cause = verdict(trial, Exited(trial.number), why)
     interrupted = not trial.has_final

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
@@ -19,6 +17,7 @@ from nni_runner.experiment import Place, Plan, code_space
 from nni_runner.gpus.cards import find_cards
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.lock import locked
+from nni_runner.messages import say
 from nni_runner.options import make
 from nni_runner.recovery import leave_out, recover
 from nni_runner.report import Report
@@ -127,10 +126,9 @@ def _code_today(facts: dict[str, Any], target: Target, place: Place) -> Path:
     before, now = facts["code_hash"], target.fingerprint()
     if before == now:
         return place.folder / str(facts["code"])
-    click.echo(
+    say(
         f"warning: {facts['target']}: the code has changed, from {before} to {now}; "
-        "from here on trials run the new one",
-        err=True,
+        "from here on trials run the new one"
     )
     folder = place.folder / f"code-{now}"
     if folder.exists() and target.tree is not None:  # a runner died on the way, or this is back

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
-
-import click
 
 from nni_annotate.space import SearchSpace
 from nni_runner.control import Control
@@ -25,23 +21,24 @@ from nni_runner.gpus.cards import Found, find_cards
 from nni_runner.gpus.gpus import Gpus
 from nni_runner.gpus.locks import CardLocks
 from nni_runner.gpus.lookout import Lookout
-from nni_runner.launchers.launcher import Interrupted, Launcher, Looked, Notices
+from nni_runner.launchers.launcher import Launcher, Looked, Notices
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.launchers.preloading import Preloading, modules_of
 from nni_runner.lock import locked
 from nni_runner.loop import Loop
+from nni_runner.messages import say
 from nni_runner.options import make
 from nni_runner.progress import make_progress
 from nni_runner.reliving import relive
 from nni_runner.report import Report
 from nni_runner.results import ResultsFile
+from nni_runner.signals import signals_as
 from nni_runner.store import Store
 from nni_runner.target import Target
 from nni_runner.trial import Event, SpaceChanged
 from nni_tuners import Tuner, TunerError
 
 MakeLauncher = Callable[[Notices], Launcher]
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_experiment(
@@ -104,10 +101,9 @@ def take_up(tuner: Tuner, plan: Plan, events: Iterable[Event]) -> None:
             f"({frame.filename}:{frame.lineno})"
         ) from error
     if others:
-        click.echo(
+        say(
             f"warning: the tuner suggests something else for trial {others[0]} than it did when "
-            "it ran (another version of it, or of a library?); what ran counts",
-            err=True,
+            "it ran (another version of it, or of a library?); what ran counts"
         )
 
 
@@ -134,7 +130,7 @@ class Session:
         progress = make_progress(self.plan, self.place.id, history, used)
         gpus = self._gpus(notices, progress.tell)
         try:
-            with _signals_as(notices):
+            with signals_as(notices):
                 code, command = self.place.folder / self.facts["code"], _command(self.facts)
                 is_preloaded = self.plan.launcher == "preloaded"
                 modules = modules_of(command, code) if is_preloaded else None
@@ -145,22 +141,24 @@ class Session:
                     Preloading(modules, self.place.imports),
                 )  # fmt: skip
                 outcome = loop.run()
+        except OSError as error:
+            raise RunnerError(f"the experiment can't be run: {error.strerror}") from None
         finally:
             gpus.close()
             progress.close()
         if outcome.status == "failed" and loop.history.best is not None:
-            click.echo(f"error: {outcome.reason}", err=True)
+            say(f"error: {outcome.reason}")
         try:
             self.store.end_session(outcome.status, outcome.reason)
         except RunnerError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}")
         report = Report(
             loop.plan, self.place, self.facts["target"], loop.space, loop.history, outcome,
             self.store.seconds(),
         )  # fmt: skip
         explain_failure(report.history, self.place)
         if outcome.status != "done":
-            click.echo(f"to go on: {resume_command(self.place)}", err=True)
+            say(f"to go on: {resume_command(self.place)}")
         return report
 
     def _gpus(self, notices: Notices, tell: Callable[[str], None]) -> Gpus:
@@ -188,26 +186,7 @@ def _open_to_others(place: Place, notices: Notices, at_last: ExitStack) -> None:
     try:
         at_last.callback(Control(place, notices).close)
     except OSError as error:
-        click.echo(f"nnictl can't control this experiment: {error}", err=True)
-
-
-@contextmanager
-def _signals_as(notices: Notices) -> Iterator[None]:
-    """Turns what asks a program to end into notices.
-
-    One that is ignored stays so: that is how nohup and scripts keep a program running.
-    """
-
-    def handler(received: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        notices.put(Interrupted(received))
-
-    heard = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in heard}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
+        say(f"nnictl can't control this experiment: {error}")
 
 
 def facts_of(target: Target, code: Path, place: Place) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from nni_runner.workers import start_thread
 from nni_tuners import NoMoreTrialError
 
 T = TypeVar("T")
@@ -55,8 +56,7 @@ class TunerThread(Generic[T]):
         self._left_to_do = 0
         self._is_left = False
         self.current: Call[T] | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run)
 
     def ask(self, make: Callable[[T], Any], about: object = None) -> Call[T]:
         """Asks something; answered by what it returns, Nothing or Raised."""

@@ -68,33 +68,35 @@ def _send(record: dict[str, Any]) -> None:
         return
     record["time"] = time.time()
     line = json.dumps(record, default=_json_fallback).encode() + b"\n"
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        while line:
-            line = line[_write(file, line, path) :]
-    finally:
-        os.close(file)
+    _append(path, line)
     _ring()
 
 
 _PAUSE_S = 0.5
 
 
-def _write(file: int, data: bytes, path: str) -> int:
-    """How many bytes of it were written; waits while the disk is full."""
+def _append(path: str, data: bytes) -> None:
+    """Waits where the disk is full or fails, or somebody has moved the experiment's folder."""
     import errno
     import sys
     import time
 
+    names = ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ESTALE", "ENOENT")
+    passing = {getattr(errno, name) for name in names}
     is_told = False
-    while True:
+    while data:
         try:
-            return os.write(file, data)
+            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                data = data[os.write(file, data) :]
+            finally:
+                os.close(file)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in passing:
                 raise
             if not is_told:
-                print(f"nni: {path}: {error.strerror}; waiting for room", file=sys.stderr)
+                message = f"nni: {path}: {error.strerror}; waiting until it can be written"
+                print(message, file=sys.stderr, flush=True)
                 is_told = True
             time.sleep(_PAUSE_S)
 

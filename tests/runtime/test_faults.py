@@ -283,3 +283,33 @@ def test_retries_by_cause(lab: Lab, end: str, attempts: int) -> None:
     report = lab.json(*words, "--retries", "1")
     assert {trial["status"] for trial in report["trials"][1:]} == {"FAILED"}
     assert {trial["attempts"] for trial in report["trials"][1:]} == {min(attempts, 2)}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+def test_no_room_for_a_thread(lab: Lab, nth: int) -> None:
+    """The experiment runs without it, or it is said what is missing."""
+    calls = "clone,clone3,fork,vfork"
+    strace = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e"]
+    words = command("nni-run", *lab.words("--maximize", "--trials", "2"))
+    done = subprocess.run(
+        [*strace, f"inject={calls}:error=EAGAIN:when={nth}", *words],
+        env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "can't start new thread" in done.stderr or "can't be started: Resource" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_fewer_slots_where_processes_run_out(lab: Lab) -> None:
+    """Trials wait for room instead of failing."""
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone,fork", "-e"]
+    words = command("nni-run", *lab.words("--maximize", "--json", "--trials", "6"))
+    done = subprocess.run(  # of its supervisor, that is, as the runner itself starts threads
+        [*strace, "inject=clone,fork:error=EAGAIN:when=3..4", *words, "--concurrency", "3"],
+        env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "fewer trials run until there is room for more" in done.stderr
+    report = json.loads(done.stdout)
+    assert [trial["status"] for trial in report["trials"]] == ["SUCCEEDED"] * 6

@@ -588,6 +588,13 @@ def test_messages_that_can_t_be_shown_cost_nothing(lab: Lab) -> None:
         )
     assert done.returncode == 0
     assert len(json.loads(done.stdout)["trials"]) == 3
+    lab.write("train.py", TRAIN.replace("print(", "sys.exit(3); print("))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, env=clean_environment(), stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["experiment"]["status"] == "failed"
 
 
 def test_a_result_that_can_t_be_printed_is_told(lab: Lab) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from bench import PRINT_PIDS, Bench, is_alive, parent, pids
-from conftest import clean_environment
+from conftest import clean_environment, command
 from invariants import check_invariants
 from lab import Lab
 from nni_runner import lock, session
@@ -206,3 +208,23 @@ def test_a_watcher_that_is_killed_after_its_report(bench: Bench) -> None:
     bench.launcher.kill(1)
     assert bench.exited() == Exited(1, -signal.SIGKILL)
     assert supervisor.running == []
+
+
+@LINUX
+def test_a_stopped_supervisor_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Ctrl-C twice ends all that it would have had to end."""
+    lab = Lab(tmp_path)
+    lab.write("train.py", SCRIPT + f"{PRINT_PIDS}\n")
+    words = command("nni-run", *lab.words("--maximize", "--json"))
+    runner = subprocess.Popen(
+        words, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: any(lab.experiments.glob("*/trials/0/stdout")))
+    trial, watcher = pids(lab.experiment() / "trials" / "0")
+    os.kill(parent(watcher), signal.SIGSTOP)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        runner.send_signal(number)
+    stdout, stderr = runner.communicate(timeout=60)
+    assert runner.returncode in (130, 143), stderr
+    assert json.loads(stdout)["experiment"]["reason"] == "interrupted"
+    wait_for(lambda: not is_alive(trial))

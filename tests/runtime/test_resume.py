@@ -148,16 +148,18 @@ def test_a_second_runner_is_refused(old: Path) -> None:
     assert not (old / "history.version1.sqlite").exists()
 
 
+def no_lock(_file: int, _how: int) -> None:
+    """As where the file system has none."""
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
 @pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["reused", "dead"])
 def test_a_stale_lock_without_file_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
 ) -> None:
     """A dead process, or a living one with the pid of a dead one, holds nothing."""
 
-    def refuse(_file: int, _how: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", no_lock)
     held = {"pid": pid, "host": socket.gethostname(), "started": "1"}
     (tmp_path / "lock").write_text(json.dumps(held))
     mine = f"process {os.getpid()} on "
@@ -166,6 +168,14 @@ def test_a_stale_lock_without_file_locks(
     held["host"] = "elsewhere"
     (tmp_path / "lock").write_text(json.dumps(held))
     with pytest.raises(RunnerError, match=f"process {pid} on elsewhere"), locked(tmp_path):
+        pass
+
+
+def test_a_file_system_without_any_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is refused, with what to do instead."""
+    for kind in ("flock", "lockf"):
+        monkeypatch.setattr(fcntl, kind, no_lock)
+    with pytest.raises(RunnerError, match="has no file locks"), locked(tmp_path):
         pass
 
 

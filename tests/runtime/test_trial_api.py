@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from decimal import Decimal
 from enum import IntEnum
@@ -207,3 +208,41 @@ def test_merge_parameter(make: Any) -> None:
         merge_parameter(base, {"rate": 1})
     with pytest.raises(TypeError, match="epochs: expected int as in the base parameters, found"):
         merge_parameter(base, {"epochs": 0.5})
+
+
+def test_waits_for_a_folder_that_was_moved(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report isn't lost for that, and a script doesn't fail for it."""
+    folder = results.parent / "results"
+    monkeypatch.setenv(nni_trial.RESULTS_FILE, str(folder / "0.jsonl"))
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            folder.mkdir()
+
+    monkeypatch.setattr(time, "sleep", pause)
+    nni_trial.report_final_result(7)
+    assert len(pauses) == 3
+    assert json.loads((folder / "0.jsonl").read_text())["value"] == 7
+    assert capsys.readouterr().err == (
+        f"nni: {folder / '0.jsonl'}: No such file or directory; waiting until it can be written\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_waits_for_room(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the disk is full."""
+    link = results.parent / "link"
+    link.symlink_to("/dev/full")
+    monkeypatch.setenv(nni_trial.RESULTS_FILE, str(link))
+
+    def make_room(_: float) -> None:
+        link.unlink()
+        link.symlink_to(results)
+
+    monkeypatch.setattr(time, "sleep", make_room)
+    nni_trial.report_final_result(7)
+    assert json.loads(results.read_text())["value"] == 7

@@ -8,13 +8,13 @@ import resource
 import shutil
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import nni_trial
 from nni_runner.errors import RunnerError
 from nni_runner.launchers.launcher import End, Exited, Job, Notices, Rang
 from nni_runner.launchers.supervised import Supervisor
+from nni_runner.workers import start_thread
 
 _PIPE = 65536  # bytes that it holds
 _PAGE = 4096  # bytes that it holds where there are many pipes
@@ -39,19 +39,18 @@ class LocalLauncher:
             self._bell = os.open(bell, os.O_RDWR | os.O_CLOEXEC)  # read-write: never at its end
             self._environment = trial_environment({nni_trial.BELL: str(bell)})
             self._supervisors = [Supervisor(notices, self._environment, self._files)]
+            self._listener = start_thread(self._listen)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise RunnerError(f"trials can't be started: {where}{error.strerror}") from None
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
 
     def start(self, job: Job) -> None:
         """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
         try:
             if not self._supervisors[-1].is_alive:  # somebody killed it
                 self._supervisors.append(Supervisor(self._notices, self._environment, self._files))
-        except (OSError, RuntimeError) as error:
-            self._notices.put(Exited(job.number, None, End.NO_ROOM, str(error)))
+        except OSError as error:
+            self._notices.put(Exited(job.number, None, End.NO_ROOM, str(error.strerror)))
             return
         self._supervisors[-1].start(job)
 

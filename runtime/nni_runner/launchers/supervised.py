@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nni_runner.launchers.launcher import End, Exited, Job, Notices, Said
+from nni_runner.workers import start_thread
 
 _CLOSING_S = 3.0  # what the supervisor may take for that
 _START = (
@@ -42,8 +43,12 @@ class Supervisor:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        try:
+            self._reader = start_thread(self._read)
+        except OSError:
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     @property
     def is_alive(self) -> bool:
