@@ -115,6 +115,9 @@ def test_start_look_change_and_stop(folder: Path) -> None:
     experiment.update_trial_concurrency(3)
     experiment.update_max_trial_number(5)
     experiment.update_max_experiment_duration("2h")
+    with pytest.raises(ValueError, match="search_space: x: "):
+        experiment.update_search_space({"x": {"_type": "uniform", "_value": [2, 1]}})
+    experiment.update_search_space({"x": {"_type": "uniform", "_value": [3, 4]}})
     wait_for(lambda: len(experiment.list_trial_jobs()) == 3)
     other = Experiment().view(str(experiment.id), experiments_dir="kept")
     profile = other.get_experiment_profile()
@@ -131,6 +134,7 @@ def test_start_look_change_and_stop(folder: Path) -> None:
     assert experiment.resume(str(place))
     assert experiment.get_status() == "DONE"
     assert len(experiment.export_data()) == 5
+    assert experiment.export_data()[4].value >= 3
 
 
 def test_it_outlives_the_program(folder: Path) -> None:

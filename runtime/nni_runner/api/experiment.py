@@ -12,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nni_annotate.errors import SpaceError
+from nni_annotate.space import SearchSpace
 from nni_runner.api.records import (
     TrialJob,
     TrialMetricData,
@@ -35,7 +37,7 @@ from nni_runner.errors import RunnerError
 from nni_runner.existing import Existing, find, read
 from nni_runner.experiment import DEFAULT_FOLDER, Place, seconds
 from nni_runner.lock import running
-from nni_runner.requests import Request, Stop, Update
+from nni_runner.requests import ChangeSpace, Request, Stop, Update
 from nni_tuners import TunerError
 
 _LOOK_S = 0.2
@@ -192,6 +194,14 @@ class Experiment:
         """After which time since its start to stop, such as "2h"."""
         with _errors():
             self._ask(Update("seconds", seconds(value)))
+
+    def update_search_space(self, value: Mapping[str, Any]) -> None:
+        """The search space in which parameters are chosen from now on. Raises ValueError."""
+        try:
+            space = SearchSpace.from_json(value)
+        except SpaceError as error:
+            raise ValueError(f"search_space: {error}") from None
+        self._ask(ChangeSpace(space))
 
     def _show(self, name: str) -> None:
         """Passes on what has come since the last time."""
