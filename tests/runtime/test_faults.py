@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -227,6 +228,24 @@ def test_a_broken_history_is_refused(runs: Any) -> None:
             assert "Traceback" not in done.stderr
             assert "history.sqlite: " in done.stderr
             assert f"what its trials reported is in {run.folder / 'results'}" in done.stderr
+
+
+def test_a_history_that_has_lost_its_end_is_refused(lab: Lab) -> None:
+    """Or the results of trials that it doesn't know would be taken for those of others."""
+    lab.json("--maximize", "--trials", "2")
+    history = lab.experiment() / "history.sqlite"
+    old = history.read_bytes()
+    resume = ("resume", lab.experiment(), "--trials", "4")
+    words = command("nnictl", *resume)
+    subprocess.run(words, env=clean_environment(), capture_output=True, check=True)
+    history.write_bytes(old)
+    done = subprocess.run(
+        words, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    results = lab.experiment() / "results"
+    assert re.search(r"history.sqlite: lacks trial [23], which has reported results", done.stderr)
+    assert f"what its trials reported is in {results}" in done.stderr
 
 
 @LINUX
