@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment, command
-from invariants import read
+from invariants import check_invariants, read
 from lab import Lab
 from waiting import wait_for
 
@@ -208,6 +208,25 @@ def test_system_calls_that_fail(lab: Lab, error: str) -> None:
     assert "no trial is started until it can be" in done.stderr
     assert "going on" in done.stderr
     assert len(json.loads(done.stdout)["trials"]) == 4
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize(("call", "nth"), [("fdatasync", 9), ("pwrite64", 52), ("pwrite64", 59)])
+def test_killed_at_a_system_call(lab: Lab, call: str, nth: int) -> None:
+    """Between two writes of one transaction, say: a resume finds it done or undone."""
+    words = command("nni-run", *lab.words("--maximize", "--trials", "4", "--no-baseline"))
+    inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}")
+    killed = subprocess.run(
+        ["strace", "-qq", "-o", lab.source.parent / "trace", *inject, *words],
+        env=clean_environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    done = subprocess.run(
+        command("nnictl", "resume", lab.experiment()), env=clean_environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    check_invariants(lab.experiment())
 
 
 def test_a_broken_history_is_refused(runs: Any) -> None:
