@@ -217,6 +217,9 @@ class Loop:
         match notice:
             case Rang(numbers):
                 self._listen(numbers)
+            case Exited(number) if self._slots[number].results.is_far_behind:
+                self._listen({number})
+                self.notices.put(notice)  # whoever asks for something comes first
             case Exited():
                 self._finish(notice)
             case Answered():

@@ -16,7 +16,7 @@ from nni_runner.experiment import Place
 from nni_runner.history import History
 from nni_runner.launchers.launcher import Exited
 from nni_runner.results import Result, ResultsFile
-from nni_runner.store import Store
+from nni_runner.store import Store, what_is_left
 from nni_runner.trial import Ended, Event, Reported, Started, Status, Trial
 from nni_runner.verdict import verdict
 
@@ -53,6 +53,7 @@ def recover(
     One that had its final result is judged by that; the others may be attempted again. Of these the
     files of results are returned, by number: their processes may live on for a moment.
     """
+    _refuse_a_gap(store, history, place)
     files: dict[int, ResultsFile] = {}
     for number, trial in list(history.trials.items()):
         for attempt in range(1, trial.attempt + 1) if not trial.is_over else ():
@@ -71,6 +72,21 @@ def recover(
         if number in files and history.trials[number].is_over:
             files.pop(number).close()
     return files
+
+
+def _refuse_a_gap(store: Store, history: History, place: Place) -> None:
+    """What has reported results has started: a history that doesn't know of it has lost its end."""
+    for path in place.results(0).parent.glob("*.jsonl"):
+        number, _, attempt = path.stem.partition(".")
+        if not number.isdigit() or not path.stat().st_size:
+            continue
+        trial = history.trials.get(int(number))
+        if trial is None or trial.attempt < int(attempt or 1):
+            raise RunnerError(
+                f"{store.path}: lacks trial {path.stem}, which has reported results: what was "
+                f"written last is gone (was {store.path.name}-wal removed?)"
+                + what_is_left(store.path)
+            )
 
 
 def abandon(store: Store, history: History, place: Place) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from nni_runner.trial import Noted, Reported
 
 Result = Reported | Noted
-_MOST = 8 * 2**20  # bytes that are read at a look
+_MOST = 2**18  # bytes that are read at a look: some thousand results, a tenth of a second's work
 
 
 class ResultsFile:
@@ -40,6 +41,11 @@ class ResultsFile:
         *lines, self._rest = (self._rest + data).split(b"\n")
         events = (self._event(line) for line in lines)
         return [event for event in events if event is not None]
+
+    @property
+    def is_far_behind(self) -> bool:
+        """Whether there is more to read than at one look."""
+        return os.fstat(self._file.fileno()).st_size - self._file.tell() > _MOST
 
     def read_all(self) -> list[Result]:
         """The new events, however many there are."""

@@ -72,7 +72,7 @@ class Store:
         if version != SCHEMA_VERSION:
             self.close()
             if version == 0:
-                raise RunnerError(f"{path}: is no experiment's history{_what_is_left(path)}")
+                raise RunnerError(f"{path}: is no experiment's history{what_is_left(path)}")
             raise RunnerError(
                 f"{path}: schema version {version}, this nni-run reads up to {SCHEMA_VERSION}"
             )
@@ -266,10 +266,10 @@ def _told(error: sqlite3.Error, path: Path) -> RunnerError:
     message = f"{path}: {error}"
     if any(words in str(error) for words in _PASSING):
         return StorageError(message + (room(path) if "full" in str(error) else ""))
-    return RunnerError(message + _what_is_left(path))
+    return RunnerError(message + what_is_left(path))
 
 
-def _what_is_left(path: Path) -> str:
+def what_is_left(path: Path) -> str:
     """Where the results of an experiment are whose history can't be read."""
     results = path.parent / "results"
     if not any(results.glob("*.jsonl")):

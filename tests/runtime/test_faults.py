@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment, command
-from invariants import read
+from invariants import check_invariants, read
 from lab import Lab, hear_signals
 from waiting import wait_for
 
@@ -209,6 +210,25 @@ def test_system_calls_that_fail(lab: Lab, error: str) -> None:
     assert len(json.loads(done.stdout)["trials"]) == 4
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize(("call", "nth"), [("fdatasync", 9), ("pwrite64", 52), ("pwrite64", 59)])
+def test_killed_at_a_system_call(lab: Lab, call: str, nth: int) -> None:
+    """Between two writes of one transaction, say: a resume finds it done or undone."""
+    words = command("nni-run", *lab.words("--maximize", "--trials", "4", "--no-baseline"))
+    inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}")
+    killed = subprocess.run(
+        ["strace", "-qq", "-o", lab.source.parent / "trace", *inject, *words],
+        env=clean_environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    done = subprocess.run(
+        command("nnictl", "resume", lab.experiment()), env=clean_environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    check_invariants(lab.experiment())
+
+
 def test_a_broken_history_is_refused(runs: Any) -> None:
     """In words, with what can be saved."""
     run = runs("--trials", "3")
@@ -227,6 +247,24 @@ def test_a_broken_history_is_refused(runs: Any) -> None:
             assert "Traceback" not in done.stderr
             assert "history.sqlite: " in done.stderr
             assert f"what its trials reported is in {run.folder / 'results'}" in done.stderr
+
+
+def test_a_history_that_has_lost_its_end_is_refused(lab: Lab) -> None:
+    """Or the results of trials that it doesn't know would be taken for those of others."""
+    lab.json("--maximize", "--trials", "2")
+    history = lab.experiment() / "history.sqlite"
+    old = history.read_bytes()
+    resume = ("resume", lab.experiment(), "--trials", "4")
+    words = command("nnictl", *resume)
+    subprocess.run(words, env=clean_environment(), capture_output=True, check=True)
+    history.write_bytes(old)
+    done = subprocess.run(
+        words, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    results = lab.experiment() / "results"
+    assert re.search(r"history.sqlite: lacks trial [23], which has reported results", done.stderr)
+    assert f"what its trials reported is in {results}" in done.stderr
 
 
 @LINUX

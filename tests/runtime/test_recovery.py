@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nni_runner.experiment import Place
 from nni_runner.recovery import recover
+from nni_runner.results import ResultsFile
 from nni_runner.store import Store
 from nni_runner.trial import Chosen, Ended, Reported, Started, Status
 
@@ -67,3 +68,17 @@ def test_a_final_result_that_is_no_number(tmp_path: Path) -> None:
     store.close()
     assert trial.is_over
     assert trial.cause == "the final result is no finite number: NaN"
+
+
+def test_results_are_read_bit_by_bit(tmp_path: Path) -> None:
+    """Whoever asks the runner for something doesn't wait until all of them are read."""
+    path = tmp_path / "0.jsonl"
+    path.write_text('{"kind":"intermediate","value":1,"time":1}\n' * 20_000)
+    file = ResultsFile(0, path)
+    assert file.is_far_behind
+    first = file.read()
+    assert 0 < len(first) < 10_000
+    assert file.has_more
+    assert len(first) + len(file.read_all()) == 20_000
+    assert not file.is_far_behind
+    file.close()
