@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "ClassArgsValidator",
+    "NoMoreTrialError",
     "choice",
     "function_choice",
     "get_current_parameter",
@@ -52,6 +54,17 @@ __all__ = [
     "report_intermediate_result",
     "uniform",
 ]
+
+
+class NoMoreTrialError(Exception):
+    """A tuner of the user's own has nothing further to try."""
+
+
+class ClassArgsValidator:
+    """What NNI has arguments checked by; here the class itself says what is wrong with them."""
+
+    def validate_class_args(self, **kwargs: Any) -> None:
+        """Never called."""
 
 
 def get_next_parameter() -> dict[str, Any]:

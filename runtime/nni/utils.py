@@ -1,6 +1,8 @@
-"""What NNI's users take from `nni.utils` in their trials."""
+"""What NNI's users take from `nni.utils` in their trials, tuners and assessors."""
 
 from __future__ import annotations
+
+from enum import Enum
 
 TYPE_CHECKING = False  # as typing's own, which takes longer to import than all of this
 if TYPE_CHECKING:
@@ -8,6 +10,28 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+
+
+class OptimizeMode(Enum):
+    """Which results are better."""
+
+    Minimize = "minimize"
+    Maximize = "maximize"
+
+
+def extract_scalar_reward(value: Any, scalar_key: str = "default") -> float:
+    """The number of a result: itself, or that under the key of a dict. Raises RuntimeError."""
+    reward = value.get(scalar_key) if isinstance(value, dict) else value
+    if isinstance(reward, bool) or not isinstance(reward, int | float):
+        raise RuntimeError(
+            f"expected a number, or a dict with a number as {scalar_key!r}; found {value!r}"
+        )
+    return reward
+
+
+def extract_scalar_history(trial_history: list[Any], scalar_key: str = "default") -> list[float]:
+    """The numbers of intermediate results."""
+    return [extract_scalar_reward(value, scalar_key) for value in trial_history]
 
 
 def merge_parameter(base_params: T, override_params: Mapping[str, Any] | None) -> T:

@@ -31,7 +31,7 @@ from nni_runner.options import (
     check_assessor,
     check_limit,
     find_assessor,
-    find_name,
+    find_tuner,
     learn_from,
     make,
     read_indices,
@@ -189,7 +189,8 @@ def main(
             raise UsageError("say --maximize or --minimize: is a higher result better or a lower?")
         if not gpus_per_trial:
             _refuse_without_gpus(click.get_current_context())
-        tuner, named = find_name(tuner), read_arguments(tuner_arguments)
+        found, named = find_tuner(tuner), read_arguments(tuner_arguments)
+        found |= find_assessor(assessor) if assessor is not None else {}
         time_limit = seconds(duration) if duration is not None else None
         checked = read_target(target, experiments_dir.expanduser())
         show_diagnostics(checked.warnings)
@@ -203,7 +204,7 @@ def main(
             trials=20 if trials is None and time_limit is None else trials,
             seconds=time_limit,
             concurrency=concurrency,
-            tuner=tuner,
+            **found,
             seed=secrets.randbits(31) if seed is None else seed,
             baseline=baseline and checked.is_annotated,
             tuner_arguments=named,
@@ -215,7 +216,6 @@ def main(
             launcher=launcher,
             duplicates=duplicates,
             on_tuner_error=on_tuner_error,
-            assessor=find_assessor(assessor) if assessor is not None else None,
             assessor_arguments=read_arguments(assessor_arguments, "--assessor-arg"),
             tuner_seconds=seconds(tuner_duration),
             gpus_per_trial=gpus_per_trial,

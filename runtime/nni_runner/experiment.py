@@ -27,15 +27,17 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+|\d+(?:\.\d+)?")
 class Plan:
     """The limits and the ways of one experiment; None stands for no limit.
 
-    `tuner_arguments` are those of that tuner alone, by name. `tried` are parameters that somebody
-    wrote down, whole and inside the search space: the first trials after the baseline. `learned`
-    are results of earlier experiments, as `Tuner.import_data` takes them. `trial_seconds` is how
-    long one trial may take, `goal` a result that is good enough. `retries` is how often a trial is
-    tried again that something else brought to its end. `duplicates` (of DUPLICATES) says what is
-    done about parameters that were tried, `on_tuner_error` (of ON_TUNER_ERROR) what about a tuner
-    or an assessor that raises, answers nonsense or takes more than `tuner_seconds`. `assessor` is
-    who stops hopeless trials, None: nobody; `assessor_arguments` are its own. `gpus_per_trial` None
-    leaves GPUs alone, 0 hides them from trials; `gpu_indices` may be used, None: all.
+    `tuner_arguments` are those of that tuner alone, by name; where there is a `tuner_directory`,
+    it is the class `module.Class` in there. So with the assessor. `tried` are parameters that
+    somebody wrote down, whole and inside the search space: the first trials after the baseline.
+    `learned` are results of earlier experiments, as `Tuner.import_data` takes them.
+    `trial_seconds` is how long one trial may take, `goal` a result that is good enough. `retries`
+    is how often a trial is tried again that something else brought to its end. `duplicates` (of
+    DUPLICATES) says what is done about parameters that were tried, `on_tuner_error` (of
+    ON_TUNER_ERROR) what about a tuner or an assessor that raises, answers nonsense or takes more
+    than `tuner_seconds`. `assessor` is who stops hopeless trials, None: nobody;
+    `assessor_arguments` are its own. `gpus_per_trial` None leaves GPUs alone, 0 hides them from
+    trials; `gpu_indices` may be used, None: all.
     """
 
     maximize: bool
@@ -61,6 +63,8 @@ class Plan:
     use_active_gpus: bool = False
     assessor: str | None = None
     assessor_arguments: dict[str, Any] = field(default_factory=dict)
+    tuner_directory: str | None = None
+    assessor_directory: str | None = None
 
     @property
     def optimize_mode(self) -> str:

@@ -11,6 +11,7 @@ from nni_runner.config.commands import config, create
 from nni_runner.generating import generate
 from nni_runner.inspecting import delete, list_, log_trial, ls, show, status, view
 from nni_runner.logs import stderr, stdout
+from nni_runner.own.commands import algo
 from nni_runner.resuming import resume
 from nni_runner.steering import kill, stop, update
 from nni_runner.top import top
@@ -47,7 +48,7 @@ def log() -> None:
 
 
 for group, commands in {
-    main: (create, config, resume, view, stop, update, top, generate),
+    main: (create, config, resume, view, stop, update, top, algo, generate),
     experiment: (list_, show, status, export, import_, save, load, delete),
     trial: (ls, kill, codegen),
     log: (log_trial, stdout, stderr),

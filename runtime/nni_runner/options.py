@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from nni_annotate.cli import count
 from nni_runner.earlier import read_earlier
@@ -12,9 +13,10 @@ from nni_runner.errors import UsageError
 from nni_runner.existing import find
 from nni_runner.experiment import Plan
 from nni_runner.learning import Lesson, learn
+from nni_runner.own import registered
 from nni_runner.target import Target
+from nni_runner.watching import Assesses
 from nni_tuners import (
-    Assessor,
     Tuner,
     TunerError,
     assessor_name,
@@ -24,16 +26,32 @@ from nni_tuners import (
 )
 
 
-def find_name(name: str) -> str:
-    """How a tuner's name is written. Raises UsageError."""
+def find_tuner(name: str) -> dict[str, Any]:
+    """What a plan has of the tuner of that name. Raises UsageError, RunnerError."""
     try:
-        return official_name(name)
+        return {"tuner": official_name(name), "tuner_directory": None}
     except TunerError as error:
+        if found := registered.find("tuner", name):
+            return {"tuner": found.class_name, "tuner_directory": found.directory}
         raise UsageError(str(error)) from None
 
 
+def find_assessor(name: str) -> dict[str, Any]:
+    """What a plan has of the assessor of that name. Raises UsageError, RunnerError."""
+    try:
+        return {"assessor": assessor_name(name), "assessor_directory": None}
+    except TunerError as error:
+        if found := registered.find("assessor", name):
+            return {"assessor": found.class_name, "assessor_directory": found.directory}
+        raise UsageError(f"--assessor: {error}") from None
+
+
 def make(plan: Plan) -> Tuner:
-    """The tuner of an experiment. Raises UsageError where its arguments make no sense."""
+    """The tuner of an experiment. Raises UsageError for wrong arguments, RunnerError."""
+    if plan.tuner_directory is not None:
+        from nni_runner.own.tuners import make_own_tuner
+
+        return make_own_tuner(plan.tuner, Path(plan.tuner_directory), plan.tuner_arguments)
     try:
         return make_tuner(
             plan.tuner, plan.tuner_arguments, optimize_mode=plan.optimize_mode, seed=plan.seed
@@ -42,17 +60,14 @@ def make(plan: Plan) -> Tuner:
         raise UsageError(f"--tuner {plan.tuner}: {error}") from None
 
 
-def find_assessor(name: str) -> str:
-    """How an assessor's name is written. Raises UsageError."""
-    try:
-        return assessor_name(name)
-    except TunerError as error:
-        raise UsageError(f"--assessor: {error}") from None
-
-
-def make_assessor_of(plan: Plan) -> Assessor:
-    """The assessor of an experiment. Raises UsageError where its arguments make no sense."""
+def make_assessor_of(plan: Plan) -> Assesses:
+    """The assessor of an experiment; raises as `make` does."""
     assert plan.assessor is not None
+    if plan.assessor_directory is not None:
+        from nni_runner.own.assessors import make_own_assessor
+
+        directory = Path(plan.assessor_directory)
+        return make_own_assessor(plan.assessor, directory, plan.assessor_arguments)
     try:
         arguments = {"optimize_mode": plan.optimize_mode, **plan.assessor_arguments}
         return make_assessor(plan.assessor, arguments)

@@ -31,7 +31,10 @@ def tell(tuner: Tuner, space: SearchSpace, trial: Trial, value: float | None) ->
     if trial.is_baseline:  # its values may not be known before its end
         tuner.expect_trial(trial.number, parameters)
     if succeeded or (is_stopped and value is not None):
-        tuner.receive_trial_result(trial.number, parameters, value)
+        is_as_reported = succeeded and tuner.takes_reported
+        tuner.receive_trial_result(
+            trial.number, parameters, trial.final if is_as_reported else value
+        )
     tuner.trial_end(trial.number, succeeded)
 
 

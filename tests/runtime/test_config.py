@@ -176,15 +176,10 @@ def test_a_wrong_file_runs_nothing(place: Path) -> None:
     ("written", "message"),
     [
         ("advisor:\n  builtinAdvisorName: BOHB", "advisor: advisors aren't offered yet"),
-        (
-            "tuner:\n  codeDir: .\n  classFileName: own.py\n  className: Own",
-            "tuner: classes of your own aren't offered yet",
-        ),
     ],
 )
 def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path) -> None:
     """A file that is fine as such, of an experiment that can't be run."""
-    (place / "files" / "own.py").write_text("class Own:\n    pass\n")
     text = FIRST.replace("tuner:\n  builtinTunerName: Random", written).replace("    seed: 1\n", "")
     (place / "files" / "one.yml").write_text(text)
     assert run("nnictl", "config", "validate", place / "files" / "one.yml").returncode == 0

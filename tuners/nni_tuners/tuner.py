@@ -33,10 +33,12 @@ class Tuner(ABC):
     The same seed and the same calls in the same order give the same suggestions.
 
     `extra_keys` are what parameters hold besides those of the search space; results may come back
-    with them or without. `checkpoints` is the folder for checkpoints, where parameters name any.
+    with them or without. One that `takes_reported` is told results as they were reported, dicts
+    too. `checkpoints` is the folder for checkpoints, where parameters name any.
     """
 
     extra_keys: ClassVar[tuple[str, ...]] = ()
+    takes_reported: ClassVar[bool] = False
     checkpoints: Path | None = None
 
     def __init__(self, *, optimize_mode: str = "minimize", seed: int | None = None) -> None:

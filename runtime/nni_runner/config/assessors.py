@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 
 from nni_runner.config.arguments import MODE, checked, entries, read_one
-from nni_runner.config.classes import is_custom, read_custom, say_missing
+from nni_runner.config.classes import is_custom, read_custom, read_registered, say_missing
 from nni_runner.config.kinds import Count, Kind, Number, OneOf, Text
 from nni_runner.config.model import Builtin, Custom
 from nni_runner.config.reading import Reading
@@ -68,6 +68,8 @@ def _read(reading: Reading, section: str, known: Table) -> Builtin | Custom | No
     if to not in reading.values:
         say_missing(reading, to, " or ".join(known))
         return None
+    if own := read_registered(reading, section):
+        return own
     name = _official(reading, to, known)
     if name is None:
         return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nni_runner.config import paths
 from nni_runner.config.arguments import entries
 from nni_runner.config.model import Custom
 from nni_runner.config.nodes import plain
 from nni_runner.config.reading import Reading
+from nni_runner.own import registered
 
 
 def is_custom(reading: Reading, section: str) -> bool:
@@ -37,6 +40,16 @@ def read_custom(reading: Reading, section: str) -> Custom | None:
         reading.error(reading.values[to].where, f"{reading.name_of(to)}: {message}")
     arguments = {name: plain(entry.value) for name, entry in entries(reading, section).items()}
     return Custom(directory, module, class_name, arguments)
+
+
+def read_registered(reading: Reading, section: str) -> Custom | None:
+    """The class that was registered by the name in the file; None where there is none."""
+    found = registered.find(section, reading.get(f"{section}.name"))
+    if found is None:
+        return None
+    module, _, class_name = found.class_name.rpartition(".")
+    arguments = {name: plain(entry.value) for name, entry in entries(reading, section).items()}
+    return Custom(Path(found.directory), module, class_name, arguments)
 
 
 def _by_file(reading: Reading, section: str) -> tuple[str, str]:

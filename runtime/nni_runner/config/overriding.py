@@ -16,7 +16,7 @@ from nni_runner.options import (
     check_assessor,
     check_limit,
     find_assessor,
-    find_name,
+    find_tuner,
     learn_from,
     make,
     read_indices,
@@ -75,7 +75,7 @@ def _tuner(options: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Another tuner begins with no arguments; those that are given are added."""
     changed: dict[str, Any] = {}
     if "tuner" in options:
-        changed = {"tuner": find_name(options["tuner"]), "tuner_arguments": {}}
+        changed = {**find_tuner(options["tuner"]), "tuner_arguments": {}}
     if "tuner_arguments" in options:
         before = changed.get("tuner_arguments", plan.tuner_arguments)
         changed["tuner_arguments"] = before | read_arguments(options["tuner_arguments"])
@@ -86,7 +86,7 @@ def _assessor(options: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """As with the tuner."""
     changed: dict[str, Any] = {}
     if "assessor" in options:
-        changed = {"assessor": find_assessor(options["assessor"]), "assessor_arguments": {}}
+        changed = {**find_assessor(options["assessor"]), "assessor_arguments": {}}
     if "assessor_arguments" in options:
         before = changed.get("assessor_arguments", plan.assessor_arguments)
         given = read_arguments(options["assessor_arguments"], "--assessor-arg")

@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from nni_annotate.diagnostics import Diagnostic, Where
 from nni_runner.config.model import Builtin, Config, Custom
@@ -45,15 +46,11 @@ def read_code(config: Config) -> Target:
 
 def check_is_offered(config: Config) -> None:
     """Raises ConfigError for what a file may say and the runner doesn't do yet."""
-    sections = config.reading.sections
-    if isinstance(config.assessor, Custom):
-        message = "assessor: classes of your own aren't offered yet; take Medianstop"
-        raise _at(config, sections["assessor"], message)
-    if isinstance(config.tuner, Builtin):
+    if config.tuner is not None:
         return
+    sections = config.reading.sections
     section = "advisor" if "advisor" in sections else "tuner"
-    what = "classes of your own" if config.tuner else "advisors"
-    message = f"{section}: {what} aren't offered yet; take one of the tuners in docs/tuners.md"
+    message = f"{section}: advisors aren't offered yet; take one of the tuners in docs/tuners.md"
     raise _at(config, sections[section], message)
 
 
@@ -65,25 +62,37 @@ def shell(command: str) -> tuple[str, ...]:
 def plan_of(config: Config, target: Target) -> Plan:
     """The limits and ways of the experiment. Raises ConfigError for what isn't offered yet."""
     check_is_offered(config)
-    assert isinstance(config.tuner, Builtin)
-    assert isinstance(config.assessor, Builtin | None)
+    assert config.tuner is not None
     return Plan(
         maximize=config.optimize_mode == "maximize",
         trials=config.trials,
         seconds=_limit(config.seconds),
         concurrency=config.concurrency,
-        tuner=config.tuner.name,
+        **_algorithm("tuner", config.tuner),
+        **_algorithm("assessor", config.assessor),
         seed=secrets.randbits(31) if config.seed is None else config.seed,
         baseline=target.is_annotated,
-        tuner_arguments=dict(config.tuner.arguments),
         trial_seconds=_limit(config.trial_seconds),
         gpus_per_trial=config.gpus_per_trial,
         trials_per_gpu=config.trials_per_gpu,
         gpu_indices=config.gpu_indices,
         use_active_gpus=config.use_active_gpus,
-        assessor=config.assessor.name if config.assessor else None,
-        assessor_arguments=dict(config.assessor.arguments) if config.assessor else {},
     )
+
+
+def _algorithm(section: str, algorithm: Builtin | Custom | None) -> dict[str, Any]:
+    """What a plan has of it."""
+    match algorithm:
+        case Builtin(name, arguments):
+            return {section: name, f"{section}_arguments": dict(arguments)}
+        case Custom(directory, module, class_name, arguments):
+            return {
+                section: f"{module}.{class_name}",
+                f"{section}_arguments": dict(arguments),
+                f"{section}_directory": str(directory),
+            }
+        case None:
+            return {}
 
 
 def remarks(config: Config) -> tuple[Diagnostic, ...]:

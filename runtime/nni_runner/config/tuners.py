@@ -8,7 +8,7 @@ from nni_annotate.diagnostics import Where
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
 from nni_runner.config.arguments import called, entries
-from nni_runner.config.classes import is_custom, read_custom, say_missing
+from nni_runner.config.classes import is_custom, read_custom, read_registered, say_missing
 from nni_runner.config.model import Builtin, Custom
 from nni_runner.config.nodes import plain
 from nni_runner.config.reading import Reading
@@ -32,6 +32,8 @@ def read_tuner(reading: Reading) -> Builtin | Custom | None:
     if "tuner.name" not in reading.values:
         say_missing(reading, "tuner.name", "a tuner's name")
         return None
+    if own := read_registered(reading, "tuner"):
+        return own
     name = _official(reading)
     if name is None:
         return None
