@@ -12,11 +12,12 @@ import numpy as np
 
 from nni_annotate.domains import Choice, LogUniform, QUniform, RandInt, Uniform
 from nni_annotate.space import SearchSpace
-from nni_tuners import TUNERS, BatchTuner, PBTTuner, Tuner
+from nni_tuners import TUNERS, Tuner
 
 OBSERVATIONS = (100, 1000)
 SUGGESTIONS = 50
-KINDS = {name: kind for name, kind in TUNERS.items() if kind not in (BatchTuner, PBTTuner)}
+OTHERS = ("BatchTuner", "PBTTuner", "Hyperband", "BOHB")
+KINDS = {name: kind for name, kind in TUNERS.items() if name not in OTHERS}
 SPACES = {
     "10 uniform": SearchSpace({f"x{index}": Uniform(0, 1) for index in range(10)}),
     "10 mixed": SearchSpace(

@@ -19,8 +19,9 @@ from plot import draw
 from problem import Problem
 from runs import PROBLEMS, Outcome, Runs, Task
 
-# BatchTuner takes no space but its own, PBTTuner needs trials that go on from others.
-OWN = [name for name in TUNERS if name not in ("BatchTuner", "PBTTuner")]
+# BatchTuner takes no space but its own, PBTTuner needs trials that go on from others, and Hyperband
+# and BOHB such as know budgets.
+OWN = [name for name in TUNERS if name not in ("BatchTuner", "PBTTuner", "Hyperband", "BOHB")]
 QUICK = ["bbob/f17/5", "mixed/f17/6", "conditional/models", "noise/f1/4"]
 GROUPS = ("all", "tune", "held-out")
 

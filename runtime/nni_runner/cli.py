@@ -99,7 +99,7 @@ _OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
 @click.option("--tuner", default="auto", show_default=True,
               help="Who chooses the parameters: auto, TPE, GP, Metis, Random, GridSearch, "
                    "Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, QMC, BatchTuner, "
-                   "PBTTuner or optuna:SAMPLER.")  # fmt: skip
+                   "PBTTuner, Hyperband, BOHB or optuna:SAMPLER.")  # fmt: skip
 @click.option("--tuner-arg", "tuner_arguments", metavar="NAME=VALUE", multiple=True,
               help="An argument of the tuner, such as population_size=16.")  # fmt: skip
 @click.option("--tuner-time", "tuner_duration", metavar="DURATION", default="60s",

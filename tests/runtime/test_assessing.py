@@ -32,7 +32,7 @@ if x < 0.5:
     time.sleep(60)
 nni.report_final_result(x)
 """
-FINAL_FIRST = SCRIPT.replace("if x < 0.5:", "nni.report_final_result(x)\nif x < 0.5:")
+FINAL_FIRST = SCRIPT.replace("for step", "nni.report_final_result(x)\nfor step", 1)
 SPACE = {"x": {"_type": "choice", "_value": [0.1, 0.2, 0.6, 0.7, 0.8, 0.9, 1.0]}}
 ORDER = [{"x": x} for x in (1.0, 0.9, 0.1, 0.8, 0.7, 0.6)]
 AT = 2  # the trial that is to be stopped

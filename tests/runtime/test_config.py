@@ -175,7 +175,10 @@ def test_a_wrong_file_runs_nothing(place: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("advisor:\n  builtinAdvisorName: BOHB", "advisor: advisors aren't offered yet"),
+        (
+            "advisor:\n  codeDir: .\n  classFileName: own.py\n  className: Own",
+            "advisor: a class of your own can't be one; write a tuner (docs/own-algorithms.md)",
+        ),
     ],
 )
 def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path) -> None:
@@ -185,7 +188,19 @@ def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path
     assert run("nnictl", "config", "validate", place / "files" / "one.yml").returncode == 0
     done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
     assert done.returncode == 1
-    assert f"error: {message}; take one of the tuners in docs/tuners.md\n" in done.stderr
+    assert f"error: {message}\n" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "budget"), [("Hyperband", 2), ("BOHB", 1)])
+def test_an_advisor_chooses(name: str, budget: int, place: Path) -> None:
+    """Trials find their budget among their parameters."""
+    written = f"advisor:\n  builtinAdvisorName: {name}\n  classArgs: {{optimize_mode: maximize}}\n"
+    head, _, tail = FIRST.partition("tuner:")
+    (place / "files" / "one.yml").write_text(head + written + tail[tail.index("trial:") :])
+    result = create(place / "files" / "one.yml")
+    assert result["experiment"]["tuner"] == name
+    given = Path(result["experiment"]["path"], "results", "0.parameters.json")
+    assert json.loads(given.read_text())["TRIAL_BUDGET"] == budget
 
 
 def test_an_assessor_is_that_of_the_experiment(place: Path) -> None:

@@ -16,7 +16,7 @@ from nni_tuners import TUNERS, RandomTuner, Tuner
 from nni_tuners.encode import MAX_LISTED, Code
 from nni_tuners.novelty import distances, untried
 
-REPEATS = {"Random", "PBTTuner", "BatchTuner", "GridSearch"}  # two do, two have tests of it
+REPEATS = {"Random", "PBTTuner", "Hyperband", "BOHB", "BatchTuner", "GridSearch"}  # two have tests
 SPACE = SearchSpace(
     {
         "c": Choice(("a", "b", Branch("deep", (("x", RandInt(0, 3)),)))),

@@ -15,10 +15,12 @@ from nni_tuners import (
     AnnealTuner,
     AutoTuner,
     BatchTuner,
+    BOHBTuner,
     CMAESTuner,
     EvolutionTuner,
     GPTuner,
     GridSearchTuner,
+    HyperbandTuner,
     MetisTuner,
     PBTTuner,
     QMCTuner,
@@ -34,7 +36,7 @@ from nni_tuners import (
 
 NAMES = (
     "auto, TPE, Random, GridSearch, Anneal, SMAC, Evolution, RegularizedEvolution, CMA-ES, GP, "
-    "Metis, QMC, BatchTuner, PBTTuner, optuna:CmaEsSampler, optuna:GPSampler, "
+    "Metis, QMC, BatchTuner, PBTTuner, Hyperband, BOHB, optuna:CmaEsSampler, optuna:GPSampler, "
     "optuna:NSGAIISampler, optuna:NSGAIIISampler, optuna:QMCSampler, optuna:RandomSampler, "
     "optuna:TPESampler"
 )
@@ -57,6 +59,8 @@ def test_the_names_are_those_of_nni() -> None:
         "QMC": QMCTuner,
         "BatchTuner": BatchTuner,
         "PBTTuner": PBTTuner,
+        "Hyperband": HyperbandTuner,
+        "BOHB": BOHBTuner,
     } == TUNERS
 
 
@@ -139,7 +143,7 @@ def test_the_documentation_has_every_tuner_with_its_arguments() -> None:
     [
         ("TPEE", f"expected a tuner out of {NAMES}; found TPEE; did you mean TPE?"),
         ("radnom", f"expected a tuner out of {NAMES}; found radnom; did you mean Random?"),
-        ("Hyperband", f"expected a tuner out of {NAMES}; found Hyperband"),
+        ("DNGO", f"expected a tuner out of {NAMES}; found DNGO"),
         ("", f"expected a tuner out of {NAMES}; found "),
     ],
 )

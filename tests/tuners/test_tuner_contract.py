@@ -118,8 +118,9 @@ SPACES = {
 
 ONE_CHOICE = {"BatchTuner"}  # what takes a single choice of plain options only: see test_batch.py
 
-# These learn nothing, PBTTuner at least nothing of what left no checkpoint.
-DEAF = {"Random", "GridSearch", "QMC", "PBTTuner", "optuna:RandomSampler"}
+# These learn nothing, PBTTuner at least nothing of what left no checkpoint, Hyperband and BOHB of
+# what had no budget.
+DEAF = {"Random", "GridSearch", "QMC", "PBTTuner", "Hyperband", "BOHB", "optuna:RandomSampler"}
 
 CHECKPOINTS = Path("checkpoints")  # nothing is written there: tuners only name folders
 

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from nni_tuners.assessors.registry import ASSESSORS, assessor_name, make_assessor
     from nni_tuners.auto import AutoTuner
     from nni_tuners.batch import BatchTuner
+    from nni_tuners.bohb import BOHBTuner
     from nni_tuners.cma_es import CMAESTuner
     from nni_tuners.errors import NoMoreTrialError, TunerError
     from nni_tuners.evolution import EvolutionTuner
     from nni_tuners.gp import GPTuner
     from nni_tuners.grid_search import GridSearchTuner
+    from nni_tuners.hyperband import HyperbandTuner
     from nni_tuners.metis import MetisTuner
     from nni_tuners.pbt import PBTTuner
     from nni_tuners.qmc import QMCTuner
@@ -35,12 +37,14 @@ __all__ = [
     "AssessResult",
     "Assessor",
     "AutoTuner",
+    "BOHBTuner",
     "BatchTuner",
     "CMAESTuner",
     "Curvefitting",
     "EvolutionTuner",
     "GPTuner",
     "GridSearchTuner",
+    "HyperbandTuner",
     "Medianstop",
     "MetisTuner",
     "NoMoreTrialError",
@@ -72,6 +76,8 @@ _HOMES = {
     "AnnealTuner": "anneal",
     "AutoTuner": "auto",
     "BatchTuner": "batch",
+    "BOHBTuner": "bohb",
+    "HyperbandTuner": "hyperband",
     "CMAESTuner": "cma_es",
     "EvolutionTuner": "evolution",
     "GridSearchTuner": "grid_search",

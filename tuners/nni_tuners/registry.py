@@ -10,11 +10,13 @@ from nni_tuners.anneal import AnnealTuner
 from nni_tuners.arguments import check_names
 from nni_tuners.auto import AutoTuner
 from nni_tuners.batch import BatchTuner
+from nni_tuners.bohb import BOHBTuner
 from nni_tuners.cma_es import CMAESTuner
 from nni_tuners.errors import TunerError
 from nni_tuners.evolution import EvolutionTuner
 from nni_tuners.gp import GPTuner
 from nni_tuners.grid_search import GridSearchTuner
+from nni_tuners.hyperband import HyperbandTuner
 from nni_tuners.metis import MetisTuner
 from nni_tuners.pbt import PBTTuner
 from nni_tuners.qmc import QMCTuner
@@ -39,6 +41,8 @@ TUNERS: dict[str, type[Tuner]] = {
     "QMC": QMCTuner,
     "BatchTuner": BatchTuner,
     "PBTTuner": PBTTuner,
+    "Hyperband": HyperbandTuner,
+    "BOHB": BOHBTuner,
 }
 OPTUNA = "optuna:"
 # Those of Optuna's that need no argument which only Python can give, nor Optuna's own loop.

@@ -79,9 +79,14 @@ class Tuner(ABC):
         Raises NoMoreTrialError where there is none.
         """
 
-    def follow(self, leader: Tuner) -> None:
-        """Suggest for another tuner: from its search space, trials and random numbers."""
+    def follow(self, leader: Tuner, history: History | None = None) -> None:
+        """Suggest for another tuner: from its search space, trials and random numbers.
+
+        history: those of its trials that are to be learned from, all by default
+        """
         self._known, self.pending, self.rng = leader._ready(), leader.pending, leader.rng
+        if history is not None:
+            self._known = leader.code, history
         self.prepare()
 
     def update_search_space(self, search_space: Mapping[str, Any]) -> None:

@@ -45,13 +45,10 @@ def read_code(config: Config) -> Target:
 
 
 def check_is_offered(config: Config) -> None:
-    """Raises ConfigError for what a file may say and the runner doesn't do yet."""
-    if config.tuner is not None:
-        return
-    sections = config.reading.sections
-    section = "advisor" if "advisor" in sections else "tuner"
-    message = f"{section}: advisors aren't offered yet; take one of the tuners in docs/tuners.md"
-    raise _at(config, sections[section], message)
+    """Raises ConfigError for what a file may say and the runner doesn't do."""
+    if isinstance(config.advisor, Custom):
+        message = "a class of your own can't be one; write a tuner (docs/own-algorithms.md)"
+        raise _at(config, config.reading.sections["advisor"], f"advisor: {message}")
 
 
 def shell(command: str) -> tuple[str, ...]:
@@ -62,13 +59,12 @@ def shell(command: str) -> tuple[str, ...]:
 def plan_of(config: Config, target: Target) -> Plan:
     """The limits and ways of the experiment. Raises ConfigError for what isn't offered yet."""
     check_is_offered(config)
-    assert config.tuner is not None
     return Plan(
         maximize=config.optimize_mode == "maximize",
         trials=config.trials,
         seconds=_limit(config.seconds),
         concurrency=config.concurrency,
-        **_algorithm("tuner", config.tuner),
+        **_algorithm("tuner", config.tuner or config.advisor),
         **_algorithm("assessor", config.assessor),
         seed=secrets.randbits(31) if config.seed is None else config.seed,
         baseline=target.is_annotated,
