@@ -21,6 +21,7 @@ from nni_runner.experiment import (
     DEFAULT_FOLDER,
     DUPLICATES,
     LAUNCHERS,
+    MAX_FAILURES,
     ON_TUNER_ERROR,
     Plan,
     seconds,
@@ -49,6 +50,7 @@ _OF_EXPERIMENTS = {
     "goal": "goal",
     "concurrency": "concurrency",
     "retries": "retries",
+    "max-failures": "max_failures",
     "launcher": "launcher",
     "duplicates": "duplicates",
     "minimize": "minimize",
@@ -90,6 +92,8 @@ _OF_GPUS = ("trials-per-gpu", "gpu-indices", "use-active-gpus")
               help="How many trials to run at the same time.")  # fmt: skip
 @click.option("--retries", type=click.IntRange(min=0), default=0, show_default=True,
               help="How often a trial that was killed or lost is tried again.")  # fmt: skip
+@click.option("--max-failures", type=click.IntRange(min=1), default=MAX_FAILURES,
+              show_default=True, help="Stop after so many failed trials in a row.")  # fmt: skip
 @click.option("--launcher", type=click.Choice(LAUNCHERS), default="preloaded", show_default=True,
               help="Whether trials are forks of a Python that has done their imports.")  # fmt: skip
 @click.option("--duplicates", type=click.Choice(DUPLICATES), default="skip", show_default=True,
@@ -145,6 +149,7 @@ def main(
     goal: float | None,
     concurrency: int,
     retries: int,
+    max_failures: int,
     launcher: str,
     duplicates: str,
     minimize: bool,
@@ -214,6 +219,7 @@ def main(
             trial_seconds=seconds(trial_duration) if trial_duration is not None else None,
             goal=goal,
             retries=retries,
+            max_failures=max_failures,
             launcher=launcher,
             duplicates=duplicates,
             on_tuner_error=on_tuner_error,

@@ -16,6 +16,7 @@ from nni_runner.errors import RunnerError, UsageError
 DEFAULT_FOLDER = Path("~/nni-experiments")
 HISTORY = "history.sqlite"
 DUPLICATES = ("skip", "allow", "average")
+MAX_FAILURES = 20  # in a row, unless somebody says otherwise
 LAUNCHERS = ("preloaded", "subprocess")
 ON_TUNER_ERROR = ("random", "stop")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -53,6 +54,7 @@ class Plan:
     trial_seconds: float | None = None
     goal: float | None = None
     retries: int = 0
+    max_failures: int | None = None
     duplicates: str = "skip"
     on_tuner_error: str = "random"
     tuner_seconds: float = 60.0

@@ -34,7 +34,7 @@ from nni_runner.launchers.launcher import (
     Said,
 )
 from nni_runner.launchers.preloading import Preloading
-from nni_runner.limits import is_reached, looks_broken
+from nni_runner.limits import Failures, is_reached
 from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
 from nni_runner.progress import Progress
@@ -87,7 +87,7 @@ class Loop:
         if self.plan.seconds is not None:
             self._deadline = self._begun + self.plan.seconds - self.used
         self._queue = deque(n for n, trial in self.history.trials.items() if not trial.is_over)
-        self._failed_before = self.history.count(Status.FAILED)
+        self._failures = Failures()
         self._width = Width()
         self._inbox = Inbox(self.notices, self._take, self._is_ending)
         self._recorder = Recorder(self.store, self.history, self._inbox, self.progress.tell)
@@ -139,15 +139,11 @@ class Loop:
                 return
 
     def _may_start(self) -> bool:
-        if self._is_ending() or self._looks_broken():
+        if self._is_ending() or self._failures.too_many(self.plan, self.history):
             return False
         limit = math.inf if self.plan.trials is None else self.plan.trials
         is_exhausted = self._chooser.is_exhausted
         return bool(self._queue) or (not is_exhausted and len(self.history.trials) < limit)
-
-    def _looks_broken(self) -> int:
-        """How many trials failed, if they are all and enough to take the script to be broken."""
-        return looks_broken(self.plan, self.history, self._failed_before)
 
     def _start_next(self) -> bool:
         """Starts a trial that waits, or a new one; whether there was any, and room for it."""
@@ -315,6 +311,7 @@ class Loop:
             self._try_again(trial, exited, slot)
             return
         self._width.relax()
+        self._failures.take(trial)
         if trial.status is Status.SUCCEEDED and self.preloading.confirm(number):
             self.progress.tell(f"trial {number} crashed as a fork only: none is one from here on")
         if trial.is_baseline:
@@ -345,8 +342,8 @@ class Loop:
     def _outcome(self) -> Outcome:
         if self._ending:
             return self._ending
-        if failures := self._looks_broken():
-            return Outcome("failed", f"the first {failures} trials all failed")
+        if why := self._failures.too_many(self.plan, self.history):
+            return Outcome("failed", why)
         if self._chooser.is_exhausted:
             return Outcome("done", "search space exhausted")
         if time.monotonic() >= self._deadline:

@@ -221,6 +221,26 @@ def test_a_script_that_never_works_is_given_up(lab: Lab, script: str, expected: 
     assert "Traceback" not in done.stderr.replace("    Traceback", "")
 
 
+def test_failures_in_a_row_end_an_experiment(lab: Lab) -> None:
+    """Also after others have succeeded; a resume gives it another chance."""
+    lab.write(
+        "train.py",
+        '"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = 1\nimport os, sys\n'
+        'number = int(os.environ["NNI_TRIAL_SEQ_ID"])\n'
+        "if number == 1 or number > 3:\n    sys.exit(1)\n"
+        '"""@nni.report_final_result(x)"""\n',
+    )
+    words = ("--maximize", "--trials", "50", "--max-failures", "4", "--json")
+    done = lab.run(*words)
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert report["experiment"]["reason"] == "4 trials in a row failed"
+    assert len(report["trials"]) == 8
+    again = json.loads(run("nnictl", "resume", lab.experiment(), "--json").stdout)
+    assert again["experiment"]["reason"] == "4 trials in a row failed"
+    assert len(again["trials"]) == 12
+
+
 def test_the_time_limit_ends_trials_that_hang(lab: Lab) -> None:
     """What was found before is the result."""
     lab.write(

@@ -25,7 +25,8 @@ from nni_runner.target import Target
 
 # The parameters of the command by the fields of a plan that they give.
 _PLAIN = (
-    "trials", "concurrency", "seed", "goal", "retries", "launcher", "duplicates", "on_tuner_error",
+    "trials", "concurrency", "seed", "goal", "retries", "max_failures", "launcher", "duplicates",
+    "on_tuner_error",
     "gpus_per_trial", "trials_per_gpu", "use_active_gpus",
 )  # fmt: skip
 _DURATIONS = {

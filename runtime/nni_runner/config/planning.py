@@ -15,7 +15,7 @@ from nni_runner.config.problems import ConfigError
 from nni_runner.config.spaces import as_shown
 from nni_runner.config.tuners import try_tuner
 from nni_runner.errors import RunnerError
-from nni_runner.experiment import LONGEST, Plan
+from nni_runner.experiment import LONGEST, MAX_FAILURES, Plan
 from nni_runner.target import Target, read_target
 
 _SCRIPT = re.compile(r"\s*(?:\S*/)?python[\d.]*\s+([\w./-]+\.py)\b")
@@ -69,6 +69,7 @@ def plan_of(config: Config, target: Target) -> Plan:
         seed=secrets.randbits(31) if config.seed is None else config.seed,
         baseline=target.is_annotated,
         trial_seconds=_limit(config.trial_seconds),
+        max_failures=MAX_FAILURES,
         gpus_per_trial=config.gpus_per_trial,
         trials_per_gpu=config.trials_per_gpu,
         gpu_indices=config.gpu_indices,
