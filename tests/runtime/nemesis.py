@@ -181,7 +181,7 @@ class Nemesis:
             if code == DONE:
                 self.limit += MORE
             if code == REFUSED:
-                is_broken = self.repairs or time.monotonic() - self.was_at < 5
+                is_broken = self.repairs or time.monotonic() - self.was_at < 20
                 assert is_broken, f"refused: see {self.log}"
                 time.sleep(0.1)
         if self.is_away():
@@ -208,7 +208,10 @@ class Nemesis:
             print("refused:", error, file=sys.stderr)
             return REFUSED
         if report.outcome.status == "done":
-            (report.place.folder / "tuner.json").write_text(json.dumps(calls_made()))
+            try:
+                (report.place.folder / "tuner.json").write_text(json.dumps(calls_made()))
+            except OSError:  # where something is broken: another life will come to the end
+                return FAILED
             return DONE
         print(report.outcome, file=sys.stderr)
         if report.outcome.status == "interrupted":
