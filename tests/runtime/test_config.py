@@ -306,8 +306,8 @@ def test_experiments_inside_of_the_code_are_no_code(annotated: Path) -> None:
     words = ("create", "-c", annotated / "two.yml", "--experiments-dir", annotated / "runs")
     for _ in range(2):
         place = Path(report("nnictl", *words)["path"])
-        wait_for(lambda place=place: not running(place))  # type: ignore[misc]
-        assert "trial limit reached" in (place / "nnictl.stdout").read_text()
+        printed = place / "nnictl.stdout"
+        wait_for(lambda file=printed: "trial limit reached" in file.read_text())  # type: ignore[misc]
         assert not (place / "code" / "runs").exists()
 
 

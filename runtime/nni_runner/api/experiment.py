@@ -41,6 +41,7 @@ from nni_runner.requests import ChangeSpace, Request, Stop, Update
 from nni_tuners import TunerError
 
 _LOOK_S = 0.2
+_PRINTING_S = 5.0  # that a runner may take from its end to that of its process
 _STATUS = {"running": "RUNNING", "done": "DONE", "interrupted": "STOPPED"}
 
 
@@ -118,12 +119,16 @@ class Experiment:
     def wait(self) -> bool:
         """Shows how it goes until it ends; whether it came to that by itself. Ctrl-C ends it."""
         place = self._begun()
+        runner = running(place.folder)
         try:
             while running(place.folder):
                 self._show(LOG)
                 time.sleep(_LOOK_S)
         except KeyboardInterrupt:
             self.stop()
+        end = time.monotonic() + _PRINTING_S
+        while runner is not None and runner.is_here and time.monotonic() < end:
+            time.sleep(_LOOK_S / 10)
         self._show(LOG)
         self._show(OUTPUT)
         return self.get_status() == "DONE"
