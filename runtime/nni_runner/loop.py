@@ -42,7 +42,8 @@ from nni_runner.recording import Recorder
 from nni_runner.recovery import abandon
 from nni_runner.requests import Asked, Change, ChangeSpace, Import, Kill, Stop, Update
 from nni_runner.results import ResultsFile
-from nni_runner.slot import Slot, not_running
+from nni_runner.slot import Slot
+from nni_runner.slots import Slots
 from nni_runner.store import Store
 from nni_runner.threads import share_of_cores
 from nni_runner.trial import Chosen, Event, Started, Status, Trial, after
@@ -80,7 +81,7 @@ class Loop:
     preloading: Preloading = field(default_factory=Preloading)
 
     def __post_init__(self) -> None:
-        self._slots: dict[int, Slot] = {}
+        self._slots = Slots(self.launcher, self.history)
         self._ending: Outcome | None = None
         self._begun = time.monotonic()
         self._deadline = self._given_up = math.inf
@@ -96,7 +97,12 @@ class Loop:
             self.notices, self._inbox, self.progress.tell,
         )  # fmt: skip
         self._assessing = Assessing(
-            self.plan, self.place, self.store, self.notices, self.progress.tell, self._stop_early
+            self.plan,
+            self.place,
+            self.store,
+            self.notices,
+            self.progress.tell,
+            self._slots.stop_early,
         )
 
     def run(self) -> Outcome:
@@ -230,28 +236,12 @@ class Loop:
                 if self._ending is None:
                     self._interrupt(signal.SIGINT)
             case Asked(Kill(number)):
-                self._kill(number, notice)
+                self._slots.kill(number, notice)
             case Asked(Update() | ChangeSpace() | Import() as request):
                 self._change(request, notice)
         self._assessing.look()
         if time.monotonic() >= self._deadline and self._ending is None:
             self._end(OUT_OF_TIME, Status.SYS_CANCELED, "time limit")
-
-    def _kill(self, number: int, asked: Asked) -> None:
-        """Ends a trial that somebody wants to end; it answers when it has."""
-        if number not in self._slots:
-            asked.refuse(f"trial {number} {not_running(self.history.trials.get(number))}")
-            return
-        slot = self._slots[number]
-        slot.cancel(Status.USER_CANCELED, "killed by the user")
-        slot.asked.append(asked)
-        self.launcher.terminate(number)
-
-    def _stop_early(self, number: int, attempt: int, cause: str) -> None:
-        """Ends a trial that the assessor finds hopeless, if that attempt still runs."""
-        slot = self._slots.get(number)
-        if slot is not None and slot.stop_early(self.history.trials[number], attempt, cause):
-            self.launcher.terminate(number)
 
     def _change(self, request: Change, asked: Asked) -> None:
         """Goes on as somebody wants it; so do those who resume the experiment."""
@@ -272,8 +262,7 @@ class Loop:
 
     def _interrupt(self, received: int) -> None:
         if self._ending and self._ending.signal is not None:
-            for number in self._slots:
-                self.launcher.kill(number)
+            self._slots.kill_all()
             self._given_up = time.monotonic() + _KILLING_S
             return
         outcome = Outcome("interrupted", "interrupted", received)
@@ -284,9 +273,7 @@ class Loop:
         """Starts no more trials and ends those that run."""
         self._ending = outcome
         self._given_up = time.monotonic() + _ENDING_S
-        for number, slot in self._slots.items():
-            slot.cancel(status, cause, is_cut_off=True)
-            self.launcher.terminate(number)
+        self._slots.end_all(status, cause)
 
     def _listen(self, numbers: Iterable[int]) -> None:
         """Takes in what these trials have reported, as far as they still run."""

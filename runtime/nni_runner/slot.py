@@ -113,10 +113,3 @@ class Slot:
         if message not in self._told:
             self._told.add(message)
             self.tell(message)
-
-
-def not_running(trial: Trial | None) -> str:
-    """Why a trial that doesn't run doesn't, as the end of a sentence."""
-    if trial is not None and trial.is_over:  # one that was cut off waits to run again
-        return f"has ended: {trial.status.value}"
-    return "has not started"
