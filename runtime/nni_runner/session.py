@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nni_annotate.cli import count
 from nni_annotate.space import SearchSpace
 from nni_runner.control import Control
 from nni_runner.errors import RunnerError
@@ -35,6 +36,7 @@ from nni_runner.results import ResultsFile
 from nni_runner.signals import signals_as
 from nni_runner.store import Store
 from nni_runner.target import Target
+from nni_runner.threads import THREADS, share_of_cores
 from nni_runner.trial import Event, SpaceChanged
 from nni_tuners import Tuner, TunerError
 
@@ -128,6 +130,9 @@ class Session:
         notices = Notices()
         _open_to_others(self.place, notices, self.at_last)
         progress = make_progress(self.plan, self.place.id, history, used)
+        if share := share_of_cores(self.plan.concurrency):
+            threads = count(int(share[THREADS]), "thread")
+            progress.tell(f"each trial computes with {threads} ({THREADS} and the like)")
         gpus = self._gpus(notices, progress.tell)
         try:
             with signals_as(notices):

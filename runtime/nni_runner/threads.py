@@ -32,7 +32,8 @@ def share_of_cores(concurrency: int) -> dict[str, str]:
     return dict.fromkeys(_OF_TRIALS, str(max((cores or 1) // concurrency, 1)))
 
 
+THREADS = "OMP_NUM_THREADS"
 _OF_TRIALS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    THREADS, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
