@@ -1,6 +1,6 @@
 """Prints how long a trial takes, and times a bare `python train.py` and a bare fork; two at a time.
 
-python benchmarks/throughput.py [--trials 60] [--folder PATH]
+python benchmarks/throughput.py [--trials 60] [--only T0] [--folder PATH]
 
 T0 reports one result; T2 fits a linear model of scikit-learn with five reports. All is on: the
 history, logs, TPE. The first trials, during which imports are learned, are not counted.
@@ -48,12 +48,15 @@ def main() -> None:
     """Prints a line for each script and way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--only", choices=SCRIPTS)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     # As for every trial of an experiment with two at a time, on two cores.
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
     print(f"{'':4} {'':18} {'ms a trial':>10} {'x python':>9} {'x fork':>7}")
     for name, script in SCRIPTS.items():
+        if given.only not in (None, name):
+            continue
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
             (Path(folder) / "train.py").write_text(script)
             (Path(folder) / "search_space.json").write_text(json.dumps(SPACE))

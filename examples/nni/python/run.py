@@ -18,7 +18,7 @@ experiment.config.trial_code_directory = Path(__file__).parent.parent / "api"
 experiment.config.search_space = search_space
 experiment.config.tuner.name = "TPE"
 experiment.config.tuner.class_args["optimize_mode"] = "maximize"
-experiment.config.max_trial_number = 6
+experiment.config.max_trial_number = 4
 experiment.config.trial_concurrency = 2
 
 experiment.run(8080)
