@@ -30,7 +30,8 @@ def test_the_kinds_are_those_of_the_rules() -> None:
 
 def test_the_api_is_that_of_the_trials() -> None:
     """Which the compiler names without importing it."""
-    assert sorted(API) == sorted(nni.__all__)
+    functions = [name for name in nni.__all__ if not isinstance(getattr(nni, name), type)]
+    assert sorted(API) == sorted(functions)
 
 
 def test_every_code_is_explained() -> None:

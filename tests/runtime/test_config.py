@@ -185,6 +185,7 @@ def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path
     """A file that is fine as such, of an experiment that can't be run."""
     text = FIRST.replace("tuner:\n  builtinTunerName: Random", written).replace("    seed: 1\n", "")
     (place / "files" / "one.yml").write_text(text)
+    (place / "files" / "own.py").write_text("class Own:\n    pass\n")
     assert run("nnictl", "config", "validate", place / "files" / "one.yml").returncode == 0
     done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
     assert done.returncode == 1

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import environment_of_tests
 
-SEED, SECONDS = 4, 12
+SEED, SECONDS = 4, 6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="by Linux's own means")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from conftest import clean_environment
+from lab import hear_signals
 from nni_runner.launchers.launcher import Interrupted, Notices
 from nni_runner.signals import signals_as
 
@@ -26,7 +27,7 @@ def test_two_at_once() -> None:
     started = [
         subprocess.Popen(
             [sys.executable, "-c", WAITING], env=clean_environment(), stdout=subprocess.PIPE,
-            text=True,
+            text=True, preexec_fn=hear_signals,
         )
         for _ in range(15)
     ]  # fmt: skip
