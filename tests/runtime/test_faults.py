@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import resource
 import shutil
@@ -183,9 +182,15 @@ def test_a_folder_that_is_moved_away(runs: Any) -> None:
     here = run.folder
     away = run.lab.source.parent / "away"
     here.rename(away)
-    os.kill(run.process.pid, 0)
     run.go.touch()
-    run.wait_until_told("is gone; was the experiment's folder moved?")
+
+    def is_told() -> bool:
+        """By a trial that can't report, or by the runner, if it is just about to write."""
+        trials = "".join(path.read_text() for path in away.glob("trials/*/stderr"))
+        told = "waiting until it can be written" in trials
+        return told or "is gone; was the experiment's folder moved?" in run.messages.read_text()
+
+    wait_for(is_told)
     away.rename(here)
     report = run.report()
     assert report["experiment"]["reason"] == "trial limit reached"
