@@ -11,21 +11,7 @@ from nni_runner.supervisor import tree
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
-    from typing import Any, Protocol
-
-    class Trial(Protocol):
-        """A trial's process and all below it, as its watcher sees them."""
-
-        code: int | None
-        is_empty: bool
-        left: int
-
-        def signal(self, number: int) -> int:
-            """Sends a signal to all of it; how many processes it reached."""
-            ...
-
-        def look(self) -> None:
-            """Takes in what has ended: `code` is its exit code then, `is_empty` when all has."""
+    from typing import Any
 
 
 class Child:
