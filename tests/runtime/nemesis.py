@@ -1,7 +1,8 @@
 """An adversary: for some time it does to an experiment, at random, what can befall one.
 
 `python nemesis.py FOLDER SEED SECONDS`, with the project's packages on the path; run by tests, and
-by hand for longer. The invariants have to hold all the same.
+by hand for longer. The invariants have to hold all the same. Of odd seeds the trials are started
+anew, of even ones they are forks.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ import nni_trial as nni
 
 number = int(os.environ["NNI_TRIAL_SEQ_ID"])
 results = os.environ["NNI_RESULTS_FILE"]
+with open(os.path.join(os.environ["NEMESIS_PIDS"], str(os.getpid())), "w") as file:
+    file.write(results)
 
 def report(kind, value):
     getattr(nni, f"report_{kind}_result")(value)
@@ -107,13 +110,16 @@ class Nemesis:
         self.folder = folder
         self.source, self.experiments = folder / "source", folder / "disk" / "experiments"
         self.heard, self.log = folder / "heard", folder / "log"
-        for made in (self.source, self.experiments, self.heard):
+        self.pids = folder / "pids"  # a fork's environment is not to be seen from outside
+        for made in (self.source, self.experiments, self.heard, self.pids):
             made.mkdir(parents=True)
         (self.source / "search_space.json").write_text(json.dumps(SPACE))
         (self.source / "train.py").write_text(TRIAL)
+        self.is_forked = seed % 2 == 0
         self.token = f"NEMESIS={os.getpid()}-{seed}"
         os.environ["NEMESIS"] = self.token.partition("=")[2]
         os.environ["NEMESIS_HEARD"] = str(self.heard)
+        os.environ["NEMESIS_PIDS"] = str(self.pids)
         os.environ["NEMESIS_PACKAGES"] = str(Path(resumption.__file__).parents[1])
         with self.log.open("wb") as file:  # by way of a pipe, which takes any limit on files
             self.writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
@@ -224,7 +230,8 @@ class Nemesis:
             folder = self.experiment()
             return resumption.resume_experiment(folder, resumption.Changes(trials=self.limit))
         target = read_target(self.source, self.experiments)
-        words = find_command(target, None, "python -S train.py", ())
+        how = ("train.py", None) if self.is_forked else (None, "python -S train.py")
+        words = find_command(target, *how, ())
         plan = Plan(True, self.limit, None, 3, "TPE", 7, baseline=False, retries=2)
         return session.run_experiment(
             self.source, target, words, plan, make(plan), self.experiments
@@ -241,9 +248,15 @@ class Nemesis:
                 if self.token in words and int(path.name) not in (self.pid, self.writer.pid):
                     state, parent = (path / "stat").read_text().rpartition(")")[2].split()[:2]
                     if state not in "ZX":
-                        file = [w for w in words if w.startswith("NNI_RESULTS_FILE=")]
-                        found[int(path.name)] = int(parent), file[0] if file else ""
+                        found[int(path.name)] = int(parent), self.results_of(path.name)
         return found
+
+    def results_of(self, pid: str) -> str:
+        """The results file of a trial's process, "" of others."""
+        try:
+            return (self.pids / pid).read_text()
+        except FileNotFoundError:
+            return ""
 
     def servers(self) -> list[int]:
         """The one that the runner has started."""

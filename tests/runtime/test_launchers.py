@@ -191,6 +191,17 @@ def test_a_killed_watcher_takes_its_trial_with_it(bench: Bench) -> None:
     assert bench.exited() == Exited(1, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody takes in the orphans")
+def test_a_daemon_ends_though_the_parent_of_its_trial_is_killed(bench: Bench) -> None:
+    """Be that the watcher or the process that forks: what they adopted is ended all the same."""
+    output = bench.start(0, f"keep = False{DAEMON}print(os.getppid(), flush=True)\ntime.sleep(99)")
+    wait_for(lambda: len(pids(output)) == 2)
+    daemon, above = pids(output)
+    os.kill(above, signal.SIGKILL)
+    assert bench.exited() == Exited(0, None, End.LOST)
+    wait_for(lambda: not is_alive(daemon))
+
+
 def test_a_killed_supervisor_takes_its_trials_with_it(bench: Bench) -> None:
     """They are lost; the next one gets another."""
     trial, watcher = pids(bench.start(0, PRINT_PIDS))

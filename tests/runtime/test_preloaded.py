@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from bench import is_alive
 from lab import Lab
 from nni_runner.launchers.launcher import End, Exited, Job, Notice, Notices, Preload, Said
 from nni_runner.launchers.local import LocalLauncher
 from nni_runner.launchers.preloading import modules_of
 from nni_runner.threads import share_of_cores
+from waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are Linux's")
 
@@ -204,6 +206,27 @@ def test_a_package_that_can_t_be_imported_ahead(
     assert Said(f"awkward is not imported ahead of the trials: {why}") in found
     assert Exited(7, 0) in found
     assert (output / "stdout").read_text() == "fine\n"
+
+
+def test_an_import_that_hangs_ends_with_the_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody is there any more to end it."""
+    wrote = tmp_path / "pids"
+    (tmp_path / "hanging.py").write_text(
+        f"import os, time\nfile = open({str(wrote)!r}, 'w')\n"
+        "print(os.getpid(), os.getppid(), file=file, flush=True)\ntime.sleep(99)"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    launcher = LocalLauncher(Notices())
+    launcher.start(
+        Job(7, (sys.executable, "x.py"), tmp_path, tmp_path, {}, None, Preload(("hanging",)))
+    )
+    wait_for(lambda: wrote.exists() and wrote.read_text().endswith("\n"))
+    hanging, supervisor = map(int, wrote.read_text().split())
+    os.kill(supervisor, signal.SIGKILL)
+    wait_for(lambda: not is_alive(hanging))
+    launcher.close()
 
 
 def test_a_trial_that_crashes_harms_no_other(bench: Bench) -> None:

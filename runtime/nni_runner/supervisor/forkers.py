@@ -59,11 +59,7 @@ class Forkers:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._known: dict[Key, Forker | None] = {}  # None: it is no good
-
-    @property
-    def pids(self) -> list[int]:
-        """Those that run."""
-        return [forker.pid for forker in self._known.values() if forker]
+        self.pids: set[int] = set()  # of all that run, those included that are needed no more
 
     @property
     def waiting(self) -> list[int]:
@@ -126,12 +122,16 @@ class Forkers:
                     soonest = left if soonest is None else min(soonest, left)
         return None if soonest is None else soonest * 1000
 
-    def forget(self, pid: int) -> None:
-        """A child of this process is over; the next trial gets another one."""
+    def forget(self, pid: int) -> bool:
+        """A child of this process is over; whether it was one of them: another one will follow."""
+        if pid not in self.pids:
+            return False
+        self.pids.discard(pid)
         for key, forker in list(self._known.items()):
             if forker is not None and forker.pid == pid and forker.is_ready:
                 forker.socket.close()
                 del self._known[key]
+        return True
 
     def close(self) -> None:
         """Lets them end when their trials have."""
@@ -143,7 +143,8 @@ class Forkers:
     def _start(self, key: Key, order: dict[str, Any], wanted: list[str]) -> None:
         self._known[key] = None
         with contextlib.suppress(OSError):
-            self._known[key] = Forker(order, wanted)
+            self._known[key] = forker = Forker(order, wanted)
+            self.pids.add(forker.pid)
 
     def _leave_out(self, key: Key, forker: Forker, package: str, why: str) -> None:
         """Starts another one that does without a package; one is no good that has none."""

@@ -176,15 +176,17 @@ def main(fd: int, modules: list[str], own: frozenset[str]) -> None:
     """
     requests = socket.socket(fileno=fd)
     requests.set_inheritable(False)
+    tree.end_with_parent()  # while it imports it hears of nothing
     try:
         imported = preload.run(modules, lambda package: tell(requests, f"import {package}"))
     except preload.UnfitError as error:
         tell(requests, " ".join(["unfit", *error.args]))
-        signal.pause()  # for its end: what it has said has to arrive
+        requests.recv(1)  # there is no more: what was said has to arrive
         return
     preload.forget(own)
     gc.collect()
     gc.freeze()  # nothing of this is looked at again, in no fork either
+    tree.outlive_parent()  # it ends its trials before itself
     tell(requests, "ready")
     ForkServer(requests, imported).run()
 

@@ -124,11 +124,12 @@ class Server:
             self._pass_on(number, TERMINATE)
 
     def _reap(self) -> None:
-        lost = []
+        lost: list[int] = []
+        is_parentless = False  # what a trial left behind, where the process is gone that forked it
         try:
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 pid, status = ended
-                self._forkers.forget(pid)
+                is_parentless |= self._forkers.forget(pid)
                 if pid in self._watchers:
                     number, channel = self._watchers.pop(pid)
                     self._late.pop(pid, None)
@@ -136,15 +137,15 @@ class Server:
                     lost += [number] if status else []
         except ChildProcessError:
             pass
-        if lost:
+        if lost or is_parentless:
             self._end_strays()
         for number in lost:
             _tell({"number": number, "end": "lost"})
 
     def _end_strays(self) -> None:
-        """Ends what a watcher left behind, which is this process's now."""
+        """Ends what lost its parent, and is this process's now."""
         end = time.monotonic() + 1.0
-        while strays := tree.descendants(frozenset({*self._watchers, *self._forkers.pids})):
+        while strays := tree.descendants(frozenset(self._watchers) | self._forkers.pids):
             for pid in strays:
                 try:
                     os.kill(pid, signal.SIGKILL)

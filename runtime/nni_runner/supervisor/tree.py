@@ -44,6 +44,12 @@ def end_with_parent() -> None:
         _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
+def outlive_parent() -> None:
+    """Takes `end_with_parent` back."""
+    if _prctl is not None:
+        _prctl(_SET_PARENT_DEATH_SIGNAL, 0, 0, 0, 0)
+
+
 def signal_tree(group: int, number: int) -> int:
     """Sends a signal to everything below this process, or to the group; how many it reached."""
     if _prctl is None:
