@@ -230,8 +230,8 @@ class Nemesis:
             folder = self.experiment()
             return resumption.resume_experiment(folder, resumption.Changes(trials=self.limit))
         target = read_target(self.source, self.experiments)
-        how = ("train.py", None) if self.is_forked else (None, "python -S train.py")
-        words = find_command(target, *how, ())
+        script, command = ("train.py", None) if self.is_forked else (None, "python -S train.py")
+        words = find_command(target, script, command, ())
         plan = Plan(True, self.limit, None, 3, "TPE", 7, baseline=False, retries=2)
         return session.run_experiment(
             self.source, target, words, plan, make(plan), self.experiments
