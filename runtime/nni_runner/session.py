@@ -24,7 +24,7 @@ from nni_runner.gpus.locks import CardLocks
 from nni_runner.gpus.lookout import Lookout
 from nni_runner.launchers.launcher import Launcher, Looked, Notices
 from nni_runner.launchers.local import LocalLauncher
-from nni_runner.launchers.preloading import Preloading, modules_of
+from nni_runner.launchers.preloading import Preloading, as_script, modules_of
 from nni_runner.lock import locked
 from nni_runner.loop import Loop
 from nni_runner.messages import say
@@ -137,8 +137,10 @@ class Session:
         try:
             with signals_as(notices):
                 code, command = self.place.folder / self.facts["code"], _command(self.facts)
-                is_preloaded = self.plan.launcher == "preloaded"
-                modules = modules_of(command, code) if is_preloaded else None
+                modules = None
+                if self.plan.launcher == "preloaded":
+                    command = as_script(command)
+                    modules = modules_of(command, code)
                 loop = Loop(
                     self.plan, self.place, code, command, self.space,
                     self.facts["defaults"] or {}, self.tuner, self._fresh_tuner, self.store,

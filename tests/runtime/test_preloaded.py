@@ -8,94 +8,25 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from bench import is_alive
+from conftest import run
 from lab import Lab
 from nni_runner.launchers.launcher import End, Exited, Job, Notice, Notices, Preload, Said
 from nni_runner.launchers.local import LocalLauncher
-from nni_runner.launchers.preloading import modules_of
+from nni_runner.launchers.preloading import as_script, modules_of
 from nni_runner.threads import share_of_cores
+from scripts import PACKAGES, SCRIPTS
 from waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are Linux's")
 
 LIMIT = 60
 HEAD = ("json", "decimal", "numpy", "logging", "concurrent.futures")
-
-SCRIPTS = {
-    "nothing": "",
-    "prints": "import sys; print('out'); print('err', file=sys.stderr); print('x', end='')",
-    "raises": "def f(x):\n    return 1 / x\n\ntry:\n    f(0)\nexcept ZeroDivisionError as e:\n"
-    "    raise ValueError('é') from e\n",
-    "syntax": "x = (1,\ny = 2\n",
-    "exit code": "import sys; sys.exit(7)",
-    "exit text": "import sys; sys.exit('so it is')",
-    "exit none": "import sys; sys.exit()",
-    "exit big": "import sys; sys.exit(513)",
-    "os exit": "import os; print('lost'); os._exit(3)",
-    "abort": "import os; os.abort()",
-    "killed": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
-    "interrupt": "raise KeyboardInterrupt",
-    "bytes": "import sys; sys.stdout.buffer.write(bytes(range(256)))",
-    "argv": "import sys; print(sys.argv, sys.orig_argv[1:], sys.flags, sys.path[0])",
-    "main": "import __main__, sys\nprint(__name__, __file__, __spec__, __package__, __doc__)\n"
-    "print(sorted(set(vars(__main__)) - {'sys', '__main__'}), type(__loader__).__name__)\n"
-    "print(sys.modules['__main__'] is __main__, vars(__main__) is globals(), __builtins__)\n",
-    "docstring": '"""So."""\nprint(__doc__)\n',
-    "annotations": "x: int = 1\nprint(__annotations__)\n",
-    "path": "import sys, helper; print(sys.path[0], helper.__file__, helper.WHO)",
-    "folder": "import os; print(os.getcwd(), sorted(os.listdir('.')))",
-    "environment": "import os; print(sorted(i for i in os.environ.items() if i[0] != 'NNI_BELL'))",
-    "descriptors": "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1], os.isatty(0))",
-    "signals": "import signal\nfor s in sorted(signal.valid_signals()):\n"
-    "    print(s, signal.getsignal(s))\n",
-    "session": "import os; print(os.getsid(0) == os.getpid() == os.getpgid(0), os.umask(0))",
-    "limits": "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))",
-    "streams": "import sys\nfor s in (sys.stdin, sys.stdout, sys.stderr):\n"
-    "    print(s.name, s.mode, s.encoding, s.errors, s.line_buffering, s.write_through)\n"
-    "print(sys.stdout is sys.__stdout__, sys.stdin.read())\n",
-    "buffering": "import os, sys\nprint('first'); os.write(1, b'second\\n'); sys.stdout.flush()\n",
-    "threads": "import threading, time\ndef f():\n    time.sleep(0.05); print('late')\n"
-    "threading.Thread(target=f).start()\n"
-    "print(threading.main_thread() is threading.current_thread())",
-    "atexit": "import atexit\natexit.register(print, 'first'); atexit.register(print, 'second')",
-    "unclosed": "f = open('left.txt', 'w'); f.write('all of it')",
-    "del": "class A:\n    def __del__(self):\n        print('gone')\na = A()",
-    "warnings": "import warnings\nwarnings.warn('careful'); print(len(warnings.filters) < 99)",
-    "logging": "import logging; logging.warning('so'); logging.getLogger('a').info('no')",
-    "hook": "import sys\nsys.excepthook = lambda *a: print('hooked', a[0].__name__)\n1 / 0\n",
-    "pickle": "import pickle\nclass A: pass\nprint(pickle.loads(pickle.dumps(A)) is A)",
-    "recursion": "import sys; print(sys.getrecursionlimit())\ndef f(): f()\n"
-    "try:\n    f()\nexcept RecursionError:\n    print('deep')\n",
-    "gc": "import gc; print(gc.isenabled(), gc.get_threshold(), gc.get_freeze_count() >= 0)",
-    "spawn": "import multiprocessing as m\ndef f(x): return x * x\n"
-    "if __name__ == '__main__':\n    with m.get_context('spawn').Pool(2) as p:\n"
-    "        print(p.map(f, range(4)))\n",
-    "fork": "import multiprocessing as m\ndef f(x): return x * x\n"
-    "if __name__ == '__main__':\n    with m.get_context('fork').Pool(2) as p:\n"
-    "        print(p.map(f, range(4)))\n",
-    "forkserver": "import multiprocessing as m\ndef f(x): return x * x\n"
-    "if __name__ == '__main__':\n    with m.get_context('forkserver').Pool(2) as p:\n"
-    "        print(p.map(f, range(4)))\n",
-    "executor": "from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor\n"
-    "def f(x): return x + 1\nif __name__ == '__main__':\n"
-    "    with ProcessPoolExecutor(2) as p, ThreadPoolExecutor(2) as t:\n"
-    "        print(list(p.map(f, range(3))), list(t.map(f, range(3))))\n",
-    "subprocess": "import subprocess, sys\n"
-    "print(subprocess.run([sys.executable, '-c', 'print(6)'], capture_output=True, text=True))",
-    "exec": "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'print(\"anew\")'])",
-    "numpy": "import numpy as np\na = np.arange(1e4).reshape(100, 100)\nprint((a @ a).sum())",
-    "seeded": "import random, numpy\nrandom.seed(1); numpy.random.seed(1)\n"
-    "print(random.random(), numpy.random.rand())",
-    "reload": "import importlib, json; print(importlib.reload(json) is json)",
-    "runpy": "import runpy; runpy.run_path('helper.py', run_name='__main__')",
-    "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0.01); print('slept')\n"
-    "asyncio.run(f())",
-    "source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))",
-}
 
 
 class Bench:
@@ -144,7 +75,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_there_is_no_difference(bench: Bench, name: str) -> None:
     """Exit code, streams to the byte, files, what it sees of its interpreter."""
-    alone, forked = (bench.run(SCRIPTS[name], preload) for preload in (None, HEAD))
+    packages = PACKAGES.get(name, ())
+    for package in packages:
+        if find_spec(package.partition(".")[0]) is None:
+            pytest.skip(f"needs {package}")
+    alone, forked = (bench.run(SCRIPTS[name], preload) for preload in (None, (*HEAD, *packages)))
     assert same(forked[1]) == same(alone[1])
     assert same(forked[2]) == same(alone[2])
     assert forked[0] == alone[0]
@@ -250,6 +185,54 @@ def test_which_modules_are_imported_ahead(tmp_path: Path) -> None:
     assert found == ("nni", "nni_trial", "numpy", "decimal", "queue", "json")
     assert modules_of((sys.executable, "-m", "train"), tmp_path) is None
     assert modules_of(("bash", "train.sh"), tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("bash", "-c", "python3 train.py"), ("train.py",)),
+        (("sh", "-c", " python  src/train.py --lr=0.1 a@b,c \n"),
+         ("src/train.py", "--lr=0.1", "a@b,c")),
+        (("python", "train.py", "*"), ("train.py", "*")),
+        (("bash", "-c", f"{Path(sys.executable).parent}/python train.py"), ("train.py",)),
+        (("bash", "-c", "python3 train.py *"), None),
+        (("bash", "-c", "python3 train.py; echo"), None),
+        (("bash", "-c", "X=1 python3 train.py"), None),
+        (("bash", "-c", "python3 ~/train.py"), None),
+        (("bash", "-c", "python3\ntrain.py"), None),
+        (("bash", "-c", "/usr/bin/env python3 train.py"), None),
+        (("bash", "-c", "python3 -u train.py"), None),
+        (("bash", "-c", ""), None),
+        (("bash", "train.sh"), None),
+        (("python3",), None),
+    ],
+)  # fmt: skip
+def test_which_commands_are_scripts(
+    command: tuple[str, ...], words: tuple[str, ...] | None
+) -> None:
+    """Those of NNI's config files too, where a shell would do no more than run this Python."""
+    assert as_script(command) == (command if words is None else (sys.executable, *words))
+
+
+def test_the_command_of_a_config_file_is_forked(tmp_path: Path) -> None:
+    """As nearly all of NNI's are: `python3 train.py`."""
+    lab = Lab(tmp_path)
+    lab.write(
+        "train.py",
+        "import nni\nnni.report_final_result(1)\n"
+        "print('train.py' not in open('/proc/self/cmdline').read())\n",
+    )
+    lab.write("space.json", '{"x": {"_type": "uniform", "_value": [0, 1]}}')
+    lab.write(
+        "config.yml",
+        "searchSpaceFile: space.json\ntrialCommand: python3 train.py\nmaxTrialNumber: 2\n"
+        "trialConcurrency: 1\ntuner: {name: Random}\ntrainingService: {platform: local}\n",
+    )
+    words = ("--config", lab.source / "config.yml", "--json", "--experiments-dir", lab.experiments)
+    done = run("nni-run", *words)
+    assert done.returncode == 0, done.stderr
+    for trial in json.loads(done.stdout)["trials"]:
+        assert Path(trial["output"], "stdout").read_text() == "True\n"
 
 
 LEARNS = '''

@@ -94,9 +94,13 @@ def _open_more_files() -> int:
 
 
 def trial_environment(own: dict[str, str]) -> dict[str, str]:
-    """What the process of a script finds: this one's environment and what is its own.
+    """What the process of a script finds: this one's environment and what is its own."""
+    return {**os.environ, "PATH": search_path(), **own}
+
+
+def search_path() -> str:
+    """The trials' PATH.
 
     `python` is the one that runs here, with its packages, whatever shell it was started from.
     """
-    path = os.pathsep.join([_BINARIES, os.environ.get("PATH", os.defpath)])
-    return {**os.environ, "PATH": path, **own}
+    return os.pathsep.join([_BINARIES, os.environ.get("PATH", os.defpath)])

@@ -10,15 +10,19 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 from nni_runner.launchers.launcher import Preload
+from nni_runner.launchers.local import search_path
 
 _PLACES = ("stdlib", "platstdlib", "purelib", "platlib")
 _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in _PLACES)
+_NOTHING_FOR_A_SHELL = re.compile(r"[\w@%+=:,./ -]+")
 _NEVER = ("__main__", "__mp_main__", "nni_runner", "sitecustomize", "usercustomize")
 _OWN = ("nni", "nni_trial")  # this project's, which trials import in any case
 
@@ -63,6 +67,28 @@ class Preloading:
             return []
         self._is_learned = True
         return [name for name in found if name.partition(".")[0] not in _NEVER]
+
+
+def as_script(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command as words for this Python, where it has a `python` that is this one run a script.
+
+    A line for a shell too, in which there is nothing for a shell to do. Other commands stay as they
+    are.
+    """
+    words = command
+    if len(command) == 3 and command[0] in ("bash", "sh") and command[1] == "-c":
+        line = command[2].strip()
+        words = tuple(line.split()) if _NOTHING_FOR_A_SHELL.fullmatch(line) else ()
+    if len(words) < 2 or words[1].startswith("-") or not _is_this_python(words[0]):
+        return command
+    return (sys.executable, *words[1:])
+
+
+def _is_this_python(name: str) -> bool:
+    """Whether trials that run this name run the interpreter of this process, and its packages."""
+    own = Path(sys.executable)
+    found = shutil.which(name, path=search_path())
+    return found is not None and Path(found).parent == own.parent and own.samefile(found)
 
 
 def modules_of(command: tuple[str, ...], folder: Path) -> tuple[str, ...] | None:

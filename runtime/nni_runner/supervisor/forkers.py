@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 
+from nni_runner.supervisor.common import LEAVE, NEVER
+
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,11 +19,12 @@ if TYPE_CHECKING:
 
     Key = tuple[object, ...]
 
+_REPORTS = 1  # the descriptor of the supervisor
 PATIENCE_S = 60.0  # with the imports of one
 _START = (
-    "import sys; own = frozenset(sys.modules); del sys.path[0]; path, fd, names = sys.argv[1:]; "
+    "import sys; own = frozenset(sys.modules); del sys.path[0]; path, fds, names = sys.argv[1:]; "
     "sys.path.insert(0, path); import json; from nni_runner.supervisor.forkserver import main; "
-    "sys.path.remove(path); main(int(fd), json.loads(names), own)"
+    "sys.path.remove(path); main(json.loads(fds), json.loads(names), own)"
 )
 
 
@@ -37,8 +40,9 @@ class Forker:
         self.since = time.monotonic()
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
-        words = [path, str(theirs.fileno()), json.dumps(names)]
-        with theirs:
+        held = os.dup(_REPORTS)  # their end tells that nothing runs any more
+        words = [path, json.dumps([theirs.fileno(), held]), json.dumps(names)]
+        try:
             self._process = subprocess.Popen(
                 [order["command"][0].encode("latin-1"), "-c", _START, *words],
                 cwd=order["folder"].encode("latin-1"),
@@ -46,9 +50,12 @@ class Forker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), held],
                 start_new_session=True,
             )
+        finally:
+            theirs.close()
+            os.close(held)
         self.pid = self._process.pid
         self._process.returncode = 0  # the server reaps it
 
@@ -59,7 +66,12 @@ class Forkers:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._known: dict[Key, Forker | None] = {}  # None: it is no good
-        self.pids: set[int] = set()  # of all that run, those included that are needed no more
+        self._all: dict[int, Forker] = {}  # by pid, those included that are needed no more
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """Those that run."""
+        return frozenset(self._all)
 
     @property
     def waiting(self) -> list[int]:
@@ -92,7 +104,8 @@ class Forkers:
 
     def _retire(self, forker: Forker) -> None:
         """It is needed no more; it ends when its trials have."""
-        forker.socket.close()
+        with contextlib.suppress(OSError):  # it is over
+            forker.socket.send(LEAVE)
         self._known = {key: one for key, one in self._known.items() if one is not forker}
 
     def hear(self, fd: int) -> None:
@@ -109,42 +122,38 @@ class Forkers:
                 elif kind != "ready":
                     self._leave_out(key, forker, forker.package, "importing it ends the process")
 
-    def look(self) -> float | None:
-        """Ends those whose imports take too long; how long (ms) until the next one does."""
-        soonest = None
+    @property
+    def wakes(self) -> float:
+        """The moment (of time.monotonic) from which on the imports of one take too long."""
+        waiting = (one.since for one in self._known.values() if one and not one.is_ready)
+        return min(waiting, default=NEVER) + PATIENCE_S
+
+    def look(self) -> None:
+        """Ends those whose imports take too long."""
         for key, forker in list(self._known.items()):
-            if forker is not None and not forker.is_ready:
-                left = forker.since + PATIENCE_S - time.monotonic()
-                if left <= 0:
-                    why = f"importing it takes more than {PATIENCE_S:g} s"
-                    self._leave_out(key, forker, forker.package, why)
-                else:
-                    soonest = left if soonest is None else min(soonest, left)
-        return None if soonest is None else soonest * 1000
+            if forker is None or forker.is_ready:
+                continue
+            if forker.since + PATIENCE_S <= time.monotonic():
+                why = f"importing it takes more than {PATIENCE_S:g} s"
+                self._leave_out(key, forker, forker.package, why)
 
     def forget(self, pid: int) -> bool:
         """A child of this process is over; whether it was one of them: another one will follow."""
-        if pid not in self.pids:
+        gone = self._all.pop(pid, None)
+        if gone is None:
             return False
-        self.pids.discard(pid)
         for key, forker in list(self._known.items()):
-            if forker is not None and forker.pid == pid and forker.is_ready:
-                forker.socket.close()
+            if forker is gone and gone.is_ready:
                 del self._known[key]
+        if gone.is_ready:
+            gone.socket.close()
         return True
-
-    def close(self) -> None:
-        """Lets them end when their trials have."""
-        for forker in self._known.values():
-            if forker is not None:
-                forker.socket.close()
-        self._known.clear()
 
     def _start(self, key: Key, order: dict[str, Any], wanted: list[str]) -> None:
         self._known[key] = None
         with contextlib.suppress(OSError):
             self._known[key] = forker = Forker(order, wanted)
-            self.pids.add(forker.pid)
+            self._all[forker.pid] = forker
 
     def _leave_out(self, key: Key, forker: Forker, package: str, why: str) -> None:
         """Starts another one that does without a package; one is no good that has none."""

@@ -1,9 +1,10 @@
 """A process that has imported what trials need, and forks itself for each of them.
 
-Its socket brings requests, one a message: the file of a JSON object with `argv`, `folder`,
-`environment` (whole) and `files` (how many may be open), and the trial's standard output and error
-and a pipe that is told `P PID` when it runs and `E STATUS LEFT` when all of it is over. A trial
-adopts its own orphans; those that it leaves behind are this process's, and are ended here.
+Its socket brings requests, one a message: the file of a JSON object with `argv`, `folder`, `files`
+(how many may be open) and `environment` (what is the trial's own), its standard output and error,
+and a pipe that is told `P PID` when the trial runs and `E STATUS LEFT` when all of it is over, or
+`F ERRNO` where it can't be forked. A trial adopts its own orphans; those that it leaves behind are
+this process's, and are ended here. When the socket ends, all trials are ended.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import socket
 import time
 
 from nni_runner.supervisor import preload, script, tree
+from nni_runner.supervisor.common import GRACE_S, LEAVE
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
 _GOING_S = 0.1  # in which what a trial leaves behind may end by itself
-_GRACE_S = 1.5  # from SIGTERM to SIGKILL
 _AGAIN_S = 0.02
 _MOST = 1 << 20  # bytes of a request
 
@@ -31,14 +32,16 @@ _MOST = 1 << 20  # bytes of a request
 class ForkServer:
     """Forks trials until its socket has ended and all of them are over."""
 
-    def __init__(self, requests: socket.socket, imported: preload.Imported) -> None:
+    def __init__(self, requests: socket.socket, held: int, imported: preload.Imported) -> None:
         self._requests = requests
+        self._held = held
         self._imported = imported
         self._running: dict[int, int] = {}  # trials by pid: the pipes of those who wait for them
         self._ended: list[tuple[int, int]] = []  # pipes and statuses of those that left something
         self._since = 0.0
         self._left = 0
         self._is_open = True
+        self._is_leaving = False
 
     def run(self) -> None:
         """Runs until nothing is left to do."""
@@ -51,7 +54,7 @@ class ForkServer:
         self._poll = select.poll()
         self._poll.register(wake, select.POLLIN)
         self._poll.register(self._requests, select.POLLIN)
-        while self._is_open or self._running or self._ended:
+        while (self._is_open and not self._is_leaving) or self._running or self._ended:
             for fd, _ in self._poll.poll(_AGAIN_S * 1000 if self._ended else None):
                 if fd == wake:
                     os.read(wake, 4096)
@@ -67,9 +70,12 @@ class ForkServer:
     def _take(self) -> None:
         """Forks for the next request."""
         try:
-            _, fds, _, _ = socket.recv_fds(self._requests, 16, 4)
+            data, fds, _, _ = socket.recv_fds(self._requests, 16, 4)
         except OSError:
-            fds = []
+            data, fds = b"", []
+        if data == LEAVE:
+            self._is_leaving = True
+            return
         if not fds:
             self._is_open = False
             self._poll.unregister(self._requests)
@@ -79,8 +85,9 @@ class ForkServer:
         request, out, err, pipe = fds
         try:
             pid = os.fork()
-        except OSError:
-            pid = -1  # the pipe says nothing, and so the trial is started without this process
+        except OSError as error:
+            pid = -1
+            _write(pipe, f"F {error.errno}\n")
         if pid == 0:
             self._become(request, out, err, pipe)
         for fd in (request, out, err):
@@ -99,7 +106,8 @@ class ForkServer:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._requests.close()
-            for fd in (*self._own, pipe, *self._running.values()):
+            ended = [one for one, _ in self._ended]
+            for fd in (*self._own, self._held, pipe, *self._running.values(), *ended):
                 os.close(fd)
             what: dict[str, Any] = script.read_request(request)
             os.setsid()
@@ -143,7 +151,7 @@ class ForkServer:
         if not self._ended or passed < _GOING_S:
             return
         strays = self._strays()
-        number = signal.SIGKILL if passed > _GOING_S + _GRACE_S else signal.SIGTERM
+        number = signal.SIGKILL if passed > _GOING_S + GRACE_S else signal.SIGTERM
         if number == signal.SIGTERM and self._left:  # they have been asked
             return
         reached = [pid for stray in strays for pid in (stray, *tree.descendants(root=stray))]
@@ -168,14 +176,18 @@ def _write(pipe: int, text: str) -> None:
         os.write(pipe, text.encode())
 
 
-def main(fd: int, modules: list[str], own: frozenset[str]) -> None:
+def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
     """Imports these modules, says so and takes requests.
+
+    `fds` are the socket, and one to hold open, in no trial, as long as anything runs.
 
     The other end is told `import PACKAGE` before each package, and then `ready`, or
     `unfit PACKAGE WHY`. `own` are the modules that were there before this project's.
     """
+    fd, held = fds
+    for one in fds:
+        os.set_inheritable(one, False)
     requests = socket.socket(fileno=fd)
-    requests.set_inheritable(False)
     tree.end_with_parent()  # while it imports it hears of nothing
     try:
         imported = preload.run(modules, lambda package: tell(requests, f"import {package}"))
@@ -184,11 +196,12 @@ def main(fd: int, modules: list[str], own: frozenset[str]) -> None:
         requests.recv(1)  # there is no more: what was said has to arrive
         return
     preload.forget(own)
+    compile("", "", "exec")  # the first time takes longer
     gc.collect()
     gc.freeze()  # nothing of this is looked at again, in no fork either
     tree.outlive_parent()  # it ends its trials before itself
     tell(requests, "ready")
-    ForkServer(requests, imported).run()
+    ForkServer(requests, held, imported).run()
 
 
 def tell(requests: socket.socket, text: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import collections.abc
+import gc
 import io
 import os
 import resource
 import signal
 import sys
+import threading
 import types
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
@@ -145,9 +148,6 @@ def _write_down(names: list[str], path: str) -> None:
 
 def _shut_down(code: int) -> int:
     """What Python does at its end: threads, exit handlers, the script's own objects, streams."""
-    import atexit
-    import threading
-
     code = _exit_code(threading._shutdown) or code  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     _drop_objects()
@@ -156,30 +156,27 @@ def _shut_down(code: int) -> int:
 
 def _drop_objects() -> None:
     """Ends the lives of the script's objects: of files that it left open, say."""
-    import gc
-
     sys.modules["__main__"].__dict__.clear()
     gc.collect()
 
 
 def _flush() -> bool:
-    """Whether all that was printed could be written."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        return False
-    return True
+    """Whether all that was printed could be written; what the script has closed is left alone."""
+    is_written = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except Exception:  # noqa: BLE001 - of a stream of the script's own
+            is_written = False
+    return is_written
 
 
-def _set_environment(environment: dict[str, str], imported: dict[bytes, bytes]) -> None:
-    """The environment that was given, and what importing puts into it."""
-    given = {_bytes(name): _bytes(value) for name, value in environment.items()} | imported
-    for name in [name for name in os.environb if name not in given]:
-        del os.environb[name]
-    for name, value in given.items():
-        if os.environb.get(name) != value:
-            os.environb[name] = value
+def _set_environment(own: dict[str, str], imported: dict[bytes, bytes]) -> None:
+    """Puts in the trial's own variables, before which what importing put in comes first."""
+    for name, value in own.items():
+        if _bytes(name) not in imported:
+            os.environb[_bytes(name)] = _bytes(value)
 
 
 def _stream(fd: int, mode: str) -> io.TextIOWrapper:

@@ -1,8 +1,8 @@
 """Takes orders on its standard input, a JSON object a line, and reports the ends of trials.
 
-The orders are those of `nni_runner.launchers.supervised`. Each trial is watched by a fork of this
-process. A watcher that is killed is reported as lost, and what it watched is ended. When the input
-ends, because the runner closed it or was killed, all trials are.
+The orders are those of `nni_runner.launchers.supervised`. A trial that is started anew is watched
+by a fork of this process; a watcher that is killed is reported as lost, and what it watched is
+ended. When the input ends, because the runner closed it or was killed, all trials are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import signal
 import time
 
 from nni_runner.supervisor import tree
+from nni_runner.supervisor.common import GRACE_S, NEVER, end_of
+from nni_runner.supervisor.forked import Forked
 from nni_runner.supervisor.forkers import Forkers
-from nni_runner.supervisor.watcher import GRACE_S, KILL, TERMINATE, Watcher, end_of
+from nni_runner.supervisor.watcher import KILL, TERMINATE, Watcher
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ _INPUT, _OUTPUT = 0, 1
 
 
 class Server:
-    """The watchers by pid: the number of the trial, and where its orders go."""
+    """The watchers by pid: the number of the trial, and where its orders go.
+
+    And the forks, each with those of its descriptors that are being listened to.
+    """
 
     def __init__(self, files: int) -> None:
         self._files = files
         self._forkers = Forkers(lambda note: _tell({"note": note}))
         self._watchers: dict[int, tuple[int, int]] = {}
+        self._forks: dict[Forked, list[int]] = {}
+        self._by_fd: dict[int, Forked] = {}
         self._late: dict[int, float] = {}  # when those that were to end are waited for no longer
         self._is_open = True
         self._rest = b""
@@ -46,23 +53,52 @@ class Server:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = select.poll()
-        poll.register(wake, select.POLLIN)
-        poll.register(_INPUT, select.POLLIN)
+        self._poll = select.poll()
+        self._poll.register(wake, select.POLLIN)
+        self._poll.register(_INPUT, select.POLLIN)
         gc.disable()  # it would only have the forks copy what it looks at
         heard: set[int] = set()
-        while self._is_open or self._watchers:
-            heard = _watch(poll, heard, set(self._forkers.waiting))
-            lefts = [left for left in (self._forkers.look(), self._end_late()) if left is not None]
-            for fd, _ in poll.poll(min(lefts, default=None)):
+        while self._is_open or self._watchers or self._forks:
+            heard = self._listen(heard, set(self._forkers.waiting))
+            for fd, _ in self._poll.poll(self._left()):
                 if fd in heard:
                     self._forkers.hear(fd)
                 elif fd == wake:
                     os.read(wake, 4096)
                     self._reap()
+                elif fd != _INPUT:
+                    self._hear(fd)
                 elif not self._read():
-                    poll.unregister(_INPUT)
+                    self._poll.unregister(_INPUT)
                     self._close()
+            self._look()
+
+    def _listen(self, before: set[int], now: set[int]) -> set[int]:
+        """Listens to these descriptors, and no others of those before."""
+        for fd in before - now:
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(fd)
+        for fd in now - before:
+            self._poll.register(fd, select.POLLIN)
+        return now
+
+    def _left(self) -> float | None:
+        """How long (ms) until something is to be done in any case; None for ever."""
+        ends = [self._forkers.wakes, *self._late.values(), *(fork.wakes for fork in self._forks)]
+        soonest = min(ends)
+        return None if soonest == NEVER else max(soonest - time.monotonic(), 0.0) * 1000
+
+    def _look(self) -> None:
+        """Does what it is time for."""
+        now = time.monotonic()
+        if self._forkers.wakes <= now:
+            self._forkers.look()
+        for fork in [fork for fork in self._forks if fork.wakes <= now]:
+            fork.look()
+            self._settle(fork)
+        for pid in [pid for pid, end in self._late.items() if end <= now]:
+            del self._late[pid]
+            os.kill(pid, signal.SIGKILL)  # of a watcher that doesn't end: it is stopped, say
 
     def _read(self) -> bool:
         """Carries out the orders that have come; whether more may."""
@@ -78,6 +114,18 @@ class Server:
 
     def _start(self, order: dict[str, Any]) -> None:
         forker = self._forkers.find(order)
+        if forker is None:
+            self._start_anew(order)
+            return
+        try:
+            fork = Forked(order, self._files, forker)
+        except OSError:
+            self._start_anew(order)  # which says what is wrong, if it still is
+            return
+        self._forks[fork] = []
+        self._settle(fork)
+
+    def _start_anew(self, order: dict[str, Any]) -> None:
         try:
             orders, channel = os.pipe()
             try:
@@ -92,16 +140,44 @@ class Server:
             return
         if pid == 0:
             try:
-                for fd in (channel, *(fd for _, fd in self._watchers.values())):
+                for fd in (channel, *(fd for _, fd in self._watchers.values()), *self._by_fd):
                     os.close(fd)
-                _tell(Watcher(order, orders, _INPUT, self._files, forker).run())
+                _tell(Watcher(order, orders, _INPUT, self._files).run())
                 os._exit(0)
             finally:
                 os._exit(1)
         os.close(orders)
         self._watchers[pid] = (order["number"], channel)
 
+    def _hear(self, fd: int) -> None:
+        fork = self._by_fd.get(fd)
+        if fork is not None:  # else it has just ended
+            fork.hear(fd)
+            self._settle(fork)
+
+    def _settle(self, fork: Forked) -> None:
+        """Listens to what it has to say from now on; tells of its end."""
+        before, now = self._forks[fork], fork.fds
+        for fd in before:
+            if fd not in now:
+                self._poll.unregister(fd)
+                del self._by_fd[fd]
+        for fd in now:
+            if fd not in before:
+                self._poll.register(fd, select.POLLIN)
+                self._by_fd[fd] = fork
+        self._forks[fork] = now
+        if fork.is_over:
+            del self._forks[fork]
+            if fork.is_unborn:
+                self._start_anew(fork.order)
+            else:
+                _tell(fork.report())
+
     def _pass_on(self, number: int, order: bytes) -> None:
+        for fork in self._forks:
+            if fork.order["number"] == number:
+                fork.terminate() if order == TERMINATE else fork.kill()
         for pid, (known, channel) in self._watchers.items():
             if known == number:
                 with contextlib.suppress(BrokenPipeError):  # it is over
@@ -109,17 +185,10 @@ class Server:
                 end = time.monotonic() + _PATIENCE_S[order]
                 self._late[pid] = min(end, self._late.get(pid, end))
 
-    def _end_late(self) -> float | None:
-        """Kills the watchers that don't end, stopped ones; how long (ms) until the next is late."""
-        now = time.monotonic()
-        for pid in [pid for pid, end in self._late.items() if end <= now]:
-            del self._late[pid]
-            os.kill(pid, signal.SIGKILL)
-        return max(min(self._late.values()) - now, 0.0) * 1000 if self._late else None
-
     def _close(self) -> None:
         self._is_open = False
-        self._forkers.close()
+        for fork in self._forks:
+            fork.terminate()
         for number, _ in list(self._watchers.values()):
             self._pass_on(number, TERMINATE)
 
@@ -155,16 +224,6 @@ class Server:
             if time.monotonic() > end:
                 return
             time.sleep(0.01)
-
-
-def _watch(poll: select.poll, before: set[int], now: set[int]) -> set[int]:
-    """Has these descriptors watched, and no others of those before."""
-    for fd in before - now:
-        with contextlib.suppress(KeyError):
-            poll.unregister(fd)
-    for fd in now:
-        poll.register(fd, select.POLLIN)
-    return now
 
 
 def _tell(report: dict[str, Any]) -> None:
