@@ -1,9 +1,11 @@
-"""Prints how long a trial takes, and times a bare `python train.py` and a bare fork; two at a time.
+"""Prints how long a trial takes, and a bare `python train.py`, a bare fork, and Optuna's ways.
 
 python benchmarks/throughput.py [--trials 60] [--only T0] [--folder PATH]
 
-T0 reports one result; T2 fits a linear model of scikit-learn with five reports. All is on: the
-history, logs, TPE. The first trials, during which imports are learned, are not counted.
+T0 reports one result; T2 fits a linear model of scikit-learn with five reports; T3 trains a small
+network of torch, where that is installed. Two at a time; all is on: the history, logs, TPE. The
+first trials, during which imports are learned, are not counted. Optuna, where it is installed, runs
+the same script in threads of one process, which has imported everything: without isolation.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from nni_runner.experiment import Plan
@@ -26,6 +30,12 @@ from nni_runner.session import run_experiment
 from nni_runner.target import find_command, read_target
 
 CONCURRENCY = 2
+OPTUNA = {
+    "memory": "None",
+    "journal": "optuna.storages.JournalStorage("
+    "optuna.storages.journal.JournalFileBackend('journal'))",
+    "SQLite": "'sqlite:///optuna.db'",
+}
 WARM_UP = 6  # trials
 SPACE = {"c": {"_type": "loguniform", "_value": [0.001, 1000]}}
 SCRIPTS = {
@@ -41,7 +51,24 @@ for _ in range(5):
     nni.report_intermediate_result(model.score(images, labels))
 nni.report_final_result(model.score(images, labels))
 """,
+    "T3": """import nni
+import torch
+rate = nni.get_next_parameter().get("c", 1) / 1e5
+torch.manual_seed(0)
+x = torch.randn(256, 16)
+net = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+optimizer = torch.optim.Adam(net.parameters(), lr=rate)
+for _ in range(5):
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = (net(x) - x.sum(1, keepdim=True)).square().mean()
+        loss.backward()
+        optimizer.step()
+    nni.report_intermediate_result(loss.item())
+nni.report_final_result(loss.item())
+""",
 }
+NEEDS = {"T2": "sklearn", "T3": "torch"}
 
 
 def main() -> None:
@@ -55,7 +82,7 @@ def main() -> None:
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
     print(f"{'':4} {'':18} {'ms a trial':>10} {'x python':>9} {'x fork':>7}")
     for name, script in SCRIPTS.items():
-        if given.only not in (None, name):
+        if given.only not in (None, name) or find_spec(NEEDS.get(name, "nni")) is None:
             continue
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
             (Path(folder) / "train.py").write_text(script)
@@ -66,6 +93,9 @@ def main() -> None:
                 "subprocess": lambda: experiment(Path(folder), given.trials, "subprocess"),
                 "preloaded": lambda: experiment(Path(folder), given.trials, "preloaded"),
             }
+            if find_spec("optuna"):
+                for way, storage in OPTUNA.items():
+                    ways[f"optuna {way}"] = partial(optuna, Path(folder), given.trials, storage)
             costs = {way: run() for way, run in ways.items()}
         for way, cost in costs.items():
             by_python, by_fork = cost / costs["python train.py"], cost / costs["fork"]
@@ -104,6 +134,40 @@ for _ in range({trials}):
     running += 1
 while running:
     os.wait(); running -= 1
+print((time.perf_counter() - start) * 1000 / {trials})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    return float(done.stdout)
+
+
+def optuna(folder: Path, trials: int, storage: str) -> float:
+    """The same for trials of Optuna in threads of one process, after a first one."""
+    code = f"""
+import sys, threading, time, types, warnings
+import optuna
+warnings.simplefilter("ignore")
+optuna.logging.disable_default_handler()
+script = compile(open("train.py").read(), "train.py", "exec")
+own = threading.local()
+nni = sys.modules["nni"] = types.ModuleType("nni")
+nni.get_next_parameter = lambda: {{"c": own.trial.suggest_float("c", 0.001, 1000, log=True)}}
+def report(value):
+    own.trial.report(value, own.step)
+    own.step += 1
+nni.report_intermediate_result = report
+nni.report_final_result = lambda value: setattr(own, "final", value)
+def objective(trial):
+    own.trial, own.step = trial, 0
+    exec(script, {{}})
+    return own.final
+study = optuna.create_study(
+    direction="maximize", storage={storage}, sampler=optuna.samplers.TPESampler(seed=0))
+study.optimize(objective, n_trials=1)
+start = time.perf_counter()
+study.optimize(objective, n_trials={trials}, n_jobs={CONCURRENCY})
 print((time.perf_counter() - start) * 1000 / {trials})
 """
     done = subprocess.run(

@@ -72,6 +72,7 @@ class Server:
                     self._poll.unregister(_INPUT)
                     self._close()
             self._look()
+        self._end_strays(frozenset())  # of a process that was killed just now
 
     def _listen(self, before: set[int], now: set[int]) -> set[int]:
         """Listens to these descriptors, and no others of those before."""
@@ -207,14 +208,14 @@ class Server:
         except ChildProcessError:
             pass
         if lost or is_parentless:
-            self._end_strays()
+            self._end_strays(self._forkers.pids)
         for number in lost:
             _tell({"number": number, "end": "lost"})
 
-    def _end_strays(self) -> None:
-        """Ends what lost its parent, and is this process's now."""
+    def _end_strays(self, forkers: frozenset[int]) -> None:
+        """Ends what lost its parent, and is this process's now: all but watchers and these."""
         end = time.monotonic() + 1.0
-        while strays := tree.descendants(frozenset(self._watchers) | self._forkers.pids):
+        while strays := tree.descendants(forkers.union(self._watchers)):
             for pid in strays:
                 try:
                     os.kill(pid, signal.SIGKILL)
