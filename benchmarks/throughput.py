@@ -36,7 +36,7 @@ OPTUNA = {
     "optuna.storages.journal.JournalFileBackend('journal'))",
     "SQLite": "'sqlite:///optuna.db'",
 }
-WARM_UP = 6  # trials
+WARM_UP = 12  # trials
 SPACE = {"c": {"_type": "loguniform", "_value": [0.001, 1000]}}
 SCRIPTS = {
     "T0": "import nni\nnni.report_final_result(nni.get_next_parameter().get('c', 1))\n",

@@ -300,7 +300,7 @@ class Loop:
         self._width.relax()
         self._failures.take(trial)
         if trial.status is Status.SUCCEEDED and self.preloading.confirm(number):
-            self.progress.tell(f"trial {number} crashed as a fork only: none is one from here on")
+            self.progress.tell(f"trial {number} failed as a fork only: none is one from here on")
         if trial.is_baseline:
             with contextlib.suppress(OSError):
                 own = rerunnable(trial.parameters, self.defaults, self.space)

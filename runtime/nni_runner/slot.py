@@ -71,8 +71,11 @@ class Slot:
         return [*results, *self._late(), self._ended(trial, status, cause, is_open)]
 
     def is_doubtful(self, exited: Exited) -> bool:
-        """Whether it may have crashed for being a fork."""
-        return self.preload is not None and is_crash(exited)
+        """Whether it may have crashed, or hung until its time was over, for being a fork."""
+        if self.preload is None:
+            return False
+        hung = exited.end is End.TIME_LIMIT and not self.preload.is_proven
+        return hung or is_crash(exited)
 
     def close(self) -> None:
         """Closes its files."""

@@ -268,22 +268,36 @@ def test_what_the_first_trial_imported_is_there_for_the_others(
     assert (lab.experiment() / "imports.json").exists()
 
 
-def test_a_script_that_can_only_be_started_anew(tmp_path: Path) -> None:
-    """It crashes as a fork before its first report: it is run anew, and so are all the others."""
+@pytest.mark.parametrize("fault", ["ctypes.string_at(0)", "time.sleep(99)"])
+def test_a_script_that_can_only_be_started_anew(tmp_path: Path, fault: str) -> None:
+    """As a fork it crashes or hangs before its first report: all of its trials are run anew."""
     lab = Lab(tmp_path)
     lab.write(
         "train.py",
         '"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = 0.5\n'
-        "import ctypes, os\n"
+        "import ctypes, os, time\n"
         "own = open(f'/proc/{os.getpid()}/cmdline').read()\n"
-        "if 'train.py' not in own:\n    ctypes.string_at(0)\n"
+        f"if 'train.py' not in own:\n    {fault}\n"
         '"""@nni.report_final_result(x)"""\n',
     )
-    done = lab.run("--maximize", "--trials", "4", "--json", "--launcher", "preloaded")
+    words = ("--launcher", "preloaded", "--trial-time", "2s")
+    done = lab.run("--maximize", "--trials", "4", "--json", *words)
     report = json.loads(done.stdout)
     assert [trial["attempts"] for trial in report["trials"]] == [2, 1, 1, 1]
     assert {trial["status"] for trial in report["trials"]} == {"SUCCEEDED"}
-    assert "trial 0 crashed as a fork only: none is one from here on" in done.stderr
+    assert "trial 0 failed as a fork only: none is one from here on" in done.stderr
+
+
+def test_a_script_that_hangs_in_any_case(tmp_path: Path) -> None:
+    """Each of its trials is run once more; where forks have succeeded, none is."""
+    lab = Lab(tmp_path)
+    text = '"""@nni.variable(nni.choice(0, 1), name=x)"""\nx = 0\nimport time\n'
+    lab.write("train.py", text + "time.sleep(99 * x)\n" + '"""@nni.report_final_result(x)"""\n')
+    (tmp_path / "one.json").write_text('{"x": 1}')
+    words = ("--trial-time", "1s", "--maximize", "--trials", "2", "--try", tmp_path / "one.json")
+    done = [lab.run(*words, "--json", *more) for more in ((), ("--no-baseline",))]
+    attempts = [[t["attempts"] for t in json.loads(one.stdout)["trials"]] for one in done]
+    assert attempts == [[1, 1], [2, 1]]
 
 
 def test_each_trial_computes_with_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,13 @@ from nni_runner.requests import Asked
 class Preload:
     """A process that has imported these modules, of which a script may be a fork.
 
-    Into `learn` the script writes which ones it has imported, when it has succeeded.
+    Into `learn` the script writes which ones it has imported, when it has succeeded. `is_proven`
+    says whether a trial has succeeded as such a fork.
     """
 
     modules: tuple[str, ...]
     learn: Path | None = None
+    is_proven: bool = False
 
 
 @dataclass(frozen=True)

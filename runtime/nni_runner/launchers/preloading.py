@@ -37,6 +37,7 @@ class Preloading:
         self._modules = modules
         self._learned = learned
         self._is_learned = False
+        self._is_proven = False
         self._anew: set[int] = set()
 
     def of_trial(self, number: int) -> Preload | None:
@@ -45,15 +46,17 @@ class Preloading:
             return None
         if self._learned and not self._is_learned:
             self._modules = tuple(dict.fromkeys([*self._modules, *self._read()]))
-        return Preload(self._modules, None if self._is_learned else self._learned)
+        learn = None if self._is_learned else self._learned
+        return Preload(self._modules, learn, self._is_proven)
 
     def doubt(self, number: int) -> None:
-        """That trial crashed as a fork: it is to be started anew."""
+        """That trial crashed as a fork, or hung: it is to be started anew."""
         self._anew.add(number)
 
     def confirm(self, number: int) -> bool:
         """That trial has succeeded; whether the forks are to blame, and are no more."""
         if number not in self._anew or self._modules is None:
+            self._is_proven = self._is_proven or self._modules is not None
             return False
         self._modules = None
         return True
