@@ -7,7 +7,6 @@ import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
@@ -259,15 +258,15 @@ def run_file(context: click.Context, file: Path) -> NoReturn:
 
 def check_environment() -> None:
     """Refuses an environment in which Microsoft's package has taken the place of this one's."""
-    try:
-        version = metadata.version("nni")
-    except metadata.PackageNotFoundError:
-        return
-    raise RunnerError(
-        f"Microsoft's nni {version} is installed in this environment; it and nni-annotate both "
-        "provide the module nni. Run pip uninstall nni, then install nni-annotate once more, with "
-        "pip install --force-reinstall --no-deps, from where you installed it"
-    )
+    for folder in sys.path:  # importlib.metadata takes long to import
+        for found in Path(folder).glob("nni-*.dist-info"):
+            version = found.stem.partition("-")[2]
+            raise RunnerError(
+                f"Microsoft's nni {version} is installed in this environment; it and nni-annotate "
+                "both provide the module nni. Run pip uninstall nni, then install nni-annotate "
+                "once more, with pip install --force-reinstall --no-deps, from where you "
+                "installed it"
+            )
 
 
 def _refuse_with(context: click.Context) -> None:

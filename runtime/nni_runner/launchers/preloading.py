@@ -10,18 +10,23 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 import re
 import shutil
+import site
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 from nni_runner.launchers.launcher import Preload
 from nni_runner.launchers.local import search_path
 
-_PLACES = ("stdlib", "platstdlib", "purelib", "platlib")
-_INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in _PLACES)
+_PLACES = [
+    os.path.dirname(os.__file__),  # noqa: PTH120 - the standard library
+    *site.getsitepackages(),
+    *([site.getusersitepackages()] if site.ENABLE_USER_SITE else []),
+]
+_INSTALLED = tuple(Path(place).resolve() for place in _PLACES)
 _NOTHING_FOR_A_SHELL = re.compile(r"[\w@%+=:,./ -]+")
 _NEVER = ("__main__", "__mp_main__", "nni_runner", "sitecustomize", "usercustomize")
 _OWN = ("nni", "nni_trial")  # this project's, which trials import in any case
