@@ -4,46 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nni_tuners.anneal import AnnealTuner
 from nni_tuners.arguments import check_names
-from nni_tuners.auto import AutoTuner
-from nni_tuners.batch import BatchTuner
-from nni_tuners.bohb import BOHBTuner
-from nni_tuners.cma_es import CMAESTuner
+from nni_tuners.classes import Classes
 from nni_tuners.errors import TunerError
-from nni_tuners.evolution import EvolutionTuner
-from nni_tuners.gp import GPTuner
-from nni_tuners.grid_search import GridSearchTuner
-from nni_tuners.hyperband import HyperbandTuner
-from nni_tuners.metis import MetisTuner
-from nni_tuners.pbt import PBTTuner
-from nni_tuners.qmc import QMCTuner
-from nni_tuners.random_search import RandomTuner
-from nni_tuners.regularized_evolution import RegularizedEvolutionTuner
-from nni_tuners.smac import SMACTuner
-from nni_tuners.tpe import TPETuner
-from nni_tuners.tuner import Tuner
 
-TUNERS: dict[str, type[Tuner]] = {
-    "auto": AutoTuner,
-    "TPE": TPETuner,
-    "Random": RandomTuner,
-    "GridSearch": GridSearchTuner,
-    "Anneal": AnnealTuner,
-    "SMAC": SMACTuner,
-    "Evolution": EvolutionTuner,
-    "RegularizedEvolution": RegularizedEvolutionTuner,
-    "CMA-ES": CMAESTuner,
-    "GP": GPTuner,
-    "Metis": MetisTuner,
-    "QMC": QMCTuner,
-    "BatchTuner": BatchTuner,
-    "PBTTuner": PBTTuner,
-    "Hyperband": HyperbandTuner,
-    "BOHB": BOHBTuner,
-}
+if TYPE_CHECKING:
+    from nni_tuners.tuner import Tuner
+
+TUNERS: Mapping[str, type[Tuner]] = Classes(
+    {
+        "auto": "AutoTuner",
+        "TPE": "TPETuner",
+        "Random": "RandomTuner",
+        "GridSearch": "GridSearchTuner",
+        "Anneal": "AnnealTuner",
+        "SMAC": "SMACTuner",
+        "Evolution": "EvolutionTuner",
+        "RegularizedEvolution": "RegularizedEvolutionTuner",
+        "CMA-ES": "CMAESTuner",
+        "GP": "GPTuner",
+        "Metis": "MetisTuner",
+        "QMC": "QMCTuner",
+        "BatchTuner": "BatchTuner",
+        "PBTTuner": "PBTTuner",
+        "Hyperband": "HyperbandTuner",
+        "BOHB": "BOHBTuner",
+    }
+)
 OPTUNA = "optuna:"
 # Those of Optuna's that need no argument which only Python can give, nor Optuna's own loop.
 SAMPLERS = ("CmaEs", "GP", "NSGAII", "NSGAIII", "QMC", "Random", "TPE")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nni_tuners.arguments import check_names
-from nni_tuners.assessor import Assessor
-from nni_tuners.assessors.curvefitting import Curvefitting
-from nni_tuners.assessors.medianstop import Medianstop
+from nni_tuners.classes import Classes
 from nni_tuners.errors import TunerError
 
-ASSESSORS: dict[str, type[Assessor]] = {"Medianstop": Medianstop, "Curvefitting": Curvefitting}
+if TYPE_CHECKING:
+    from nni_tuners.assessor import Assessor
+
+ASSESSORS: Mapping[str, type[Assessor]] = Classes(
+    {"Medianstop": "Medianstop", "Curvefitting": "Curvefitting"}
+)
 
 
 def assessor_name(name: str) -> str:
