@@ -175,16 +175,42 @@ def test_which_modules_are_imported_ahead(tmp_path: Path) -> None:
     """The installed ones at the head of a script and of its own modules, never those themselves."""
     (tmp_path / "train.py").write_text(
         '"""Doc."""\nfrom __future__ import annotations\nimport numpy as np, model\n'
-        "from sub.deep import x\nfrom json import decoder\nimport not_there\nprint()\nimport csv\n"
+        "from sub.deep import x\nimport os\nos.environ['A'] = '1'\n"
+        "os.environ.setdefault('B', 'b=')\nfrom json import decoder\nimport not_there\n"
+        "os.environ['C'] = str(1)\nimport csv\n"
     )
     (tmp_path / "model.py").write_text("import decimal\nfrom . import y\nimport train\n")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "__init__.py").write_text("import queue\n")
     (tmp_path / "sub" / "deep.py").write_text("x = 1\nimport bisect\n")
     found = modules_of((sys.executable, "train.py"), tmp_path)
-    assert found == ("nni", "nni_trial", "numpy", "decimal", "queue", "json")
+    assert found == (
+        "nni", "nni_trial", "numpy", "decimal", "queue", "os", "A=1", "B?=b=", "json"
+    )  # fmt: skip
     assert modules_of((sys.executable, "-m", "train"), tmp_path) is None
     assert modules_of(("bash", "train.sh"), tmp_path) is None
+
+
+def test_constants_that_a_script_sets_before_it_imports(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are set in that order while it is done ahead, and the script finds them as before."""
+    saw = "import os\nSAW = os.environ.get('KIND'), os.environ.get('SEED')\nPID = os.getpid()\n"
+    for name in ("early", "late"):
+        (tmp_path / f"{name}.py").write_text(saw)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("SEED", "3")
+    launcher = LocalLauncher(bench.notices)
+    monkeypatch.setattr(bench, "launcher", launcher)
+    modules = ("os", "early", "KIND=deep", "SEED?=4", "late")
+    script = (
+        "import os, early\nfound = os.environ.get('KIND')\nos.environ['KIND'] = 'deep'\n"
+        "os.environ.setdefault('SEED', '4')\nimport late\n"
+        "print(found, early.SAW, late.SAW, early.PID == late.PID == os.getpid())\n"
+    )
+    out = [bench.run(script, preload)[1] for preload in (None, modules)]
+    launcher.close()
+    assert out == [f"None (None, '3') ('deep', '3') {alone}\n" for alone in (True, False)]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +276,11 @@ print([name for name in ("decimal", "fractions", "helper") if name in FIRST])
 
 @pytest.mark.parametrize(
     ("change", "known"),
-    [("", "['decimal', 'fractions']"), ("os.environ['OMP_NUM_THREADS'] = '1'", "['decimal']")],
+    [
+        ("", "['decimal', 'fractions']"),
+        ("os.environ['OMP_NUM_THREADS'] = '1'", "['decimal']"),
+        ("os.environ['KIND'] = 'deep'", "['decimal', 'fractions']"),
+    ],
 )
 def test_what_the_first_trial_imported_is_there_for_the_others(
     tmp_path: Path, change: str, known: str
@@ -259,7 +289,9 @@ def test_what_the_first_trial_imported_is_there_for_the_others(
     lab = Lab(tmp_path)
     lab.write("helper.py", "import json\n")
     lab.write(
-        "train.py", "import sys\nFIRST = set(sys.modules)\n" + LEARNS.replace("CHANGE", change)
+        "train.py",
+        "import os, sys\nos.environ['KIND'] = 'deep'\nFIRST = set(sys.modules)\n"
+        + LEARNS.replace("CHANGE", change),
     )
     report = lab.json("--maximize", "--trials", "9", "--launcher", "preloaded")
     printed = [Path(trial["output"], "stdout").read_text() for trial in report["trials"]]

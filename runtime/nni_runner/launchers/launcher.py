@@ -15,6 +15,8 @@ from nni_runner.requests import Asked
 class Preload:
     """A process that has imported these modules, of which a script may be a fork.
 
+    Among them are variables to be set meanwhile: "NAME=VALUE", or "NAME?=VALUE" unless it is set.
+
     Into `learn` the script writes which ones it has imported, when it has succeeded. `is_proven`
     says whether a trial has succeeded as such a fork.
     """

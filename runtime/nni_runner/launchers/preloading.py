@@ -100,7 +100,7 @@ def _is_this_python(name: str) -> bool:
 
 
 def modules_of(command: tuple[str, ...], folder: Path) -> tuple[str, ...] | None:
-    """The modules to import before a command runs; None where it is no script for this Python."""
+    """What to import before a command runs; None where it is no script for this Python."""
     if not sys.platform.startswith("linux") or len(command) < 2 or command[0] != sys.executable:
         return None
     script = folder / command[1]
@@ -115,6 +115,9 @@ def _imports(file: Path, root: Path, seen: set[Path]) -> Iterator[str]:
         return
     seen.add(file)
     for name in _head(file):
+        if "=" in name:
+            yield name
+            continue
         own = _own_files(root, name)
         if own:
             for path in own:
@@ -124,7 +127,11 @@ def _imports(file: Path, root: Path, seen: set[Path]) -> Iterator[str]:
 
 
 def _head(file: Path) -> Iterator[str]:
-    """The modules that a file imports before it does anything else."""
+    """The modules that a file imports before it does anything else.
+
+    And in their order variables that it sets to constants, as "NAME=VALUE", "NAME?=VALUE" where it
+    leaves one alone that is set.
+    """
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -138,6 +145,18 @@ def _head(file: Path) -> Iterator[str]:
                     yield module
             case ast.Expr(ast.Constant(str())) | ast.ImportFrom():
                 continue
+            case ast.Assign(
+                [ast.Subscript(ast.Attribute(ast.Name("os"), "environ"), ast.Constant(str(name)))],
+                ast.Constant(str(value)),
+            ):
+                yield f"{name}={value}"
+            case ast.Expr(
+                ast.Call(
+                    ast.Attribute(ast.Attribute(ast.Name("os"), "environ"), "setdefault"),
+                    [ast.Constant(str(name)), ast.Constant(str(value))],
+                )
+            ):
+                yield f"{name}?={value}"
             case _:
                 return
 

@@ -114,7 +114,7 @@ class ForkServer:
             tree.adopt_orphans()
             tree.end_with_parent()
             script.set_up(what, out, err, self._imported)
-            code = script.run(what)
+            code = script.run(what, self._imported.was_set)
         except BaseException:  # noqa: BLE001 - of this project's own code
             import traceback
 

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 class Imported:
-    """What importing printed, and what it put into the environment."""
+    """What importing printed, and what it put into the environment; what was set meanwhile."""
 
-    def __init__(self, out: bytes, err: bytes, environment: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, out: bytes, err: bytes, environment: dict[bytes, bytes], was_set: dict[bytes, bytes]
+    ) -> None:
         self.out = out
         self.err = err
         self.environment = environment
+        self.was_set = was_set
 
 
 class UnfitError(Exception):
@@ -27,12 +30,21 @@ class UnfitError(Exception):
 def run(modules: Iterable[str], tell: Callable[[str], None]) -> Imported:
     """Imports them; what that left behind. One that can't be imported is left to the script.
 
-    `tell` is given every package before it is imported. Raises UnfitError.
+    `NAME=VALUE` among them is a variable that the script will set then, `NAME?=VALUE` one that it
+    will set unless it is set: they are while importing goes on. `tell` is given every package
+    before it is imported. Raises UnfitError.
     """
     before = dict(os.environb)
     kept = [_redirected(fd) for fd in (1, 2)]
     last = ""
+    was_set: dict[bytes, bytes] = {}
     for name in modules:
+        if "=" in name:
+            variable, _, value = name.partition("=")
+            if not variable.endswith("?") or variable[:-1] not in os.environ:
+                was_set[os.fsencode(variable.rstrip("?"))] = os.fsencode(value)
+                os.environ[variable.rstrip("?")] = value
+            continue
         package = name.partition(".")[0]
         if package != last:
             tell(package)
@@ -47,8 +59,12 @@ def run(modules: Iterable[str], tell: Callable[[str], None]) -> Imported:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     out, err = (_content(fd) for fd in kept)
+    for key in was_set:
+        os.environb.pop(key, None)
+        if key in before:
+            os.environb[key] = before[key]
     changed = {n: value for n, value in os.environb.items() if before.get(n) != value}
-    return Imported(out, err, changed)
+    return Imported(out, err, changed, was_set)
 
 
 def forget(own: frozenset[str]) -> None:

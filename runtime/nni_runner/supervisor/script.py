@@ -53,8 +53,11 @@ def set_up(what: dict[str, Any], out: int, err: int, printed: Imported) -> None:
         sys.modules["numpy.random"].seed()
 
 
-def run(what: dict[str, Any]) -> int:
-    """Runs the script to its end as `python SCRIPT ARGUMENTS` does; the exit code."""
+def run(what: dict[str, Any], was_set: dict[bytes, bytes]) -> int:
+    """Runs the script to its end as `python SCRIPT ARGUMENTS` does; the exit code.
+
+    `was_set` are variables that had these values already while modules were imported.
+    """
     argv = [os.fsdecode(_bytes(word)) for word in what["argv"]]
     sys.argv, sys.orig_argv = argv, [sys.executable, *argv]
     sys.path[:0] = [os.path.dirname(os.path.realpath(argv[0]))]  # noqa: PTH120
@@ -65,7 +68,7 @@ def run(what: dict[str, Any]) -> int:
     )
     main.__dict__["__loader__"] = _loader(path)
     sys.modules["__main__"] = main
-    imported = _watch_imports(sys.path[0]) if what["learn"] else None
+    imported = _watch_imports(sys.path[0], was_set) if what["learn"] else None
     code = _exit_code(lambda: _execute(path, main))
     if imported is not None and code == 0:
         _write_down(imported(), what["learn"])
@@ -107,14 +110,17 @@ def _of_exit(error: SystemExit) -> int:
     return 1
 
 
-def _watch_imports(folder: str) -> Callable[[], list[str]]:
+def _watch_imports(folder: str, was_set: dict[bytes, bytes]) -> Callable[[], list[str]]:
     """What gives the modules imported by then, as long as the script left the environment alone.
 
-    What is imported after a change of it by the code in that folder may be another thing before.
+    What is imported after a change of it by the code in that folder may be another thing before,
+    unless that is one of `was_set`.
     """
     found: list[str] = []
 
-    def hear(event: str, _: object) -> None:
+    def hear(event: str, values: tuple[Any, ...]) -> None:
+        if event == "os.putenv" and was_set.get(values[0]) == values[1]:
+            return
         if event in ("os.putenv", "os.unsetenv") and not found and _is_called_in(folder):
             found.extend(sys.modules)
 
