@@ -68,7 +68,7 @@ class Slot:
             if self.is_doubtful(exited) and not trial.reports:
                 status, is_open = Status.SYS_CANCELED, True  # perhaps for being a fork
         is_open = is_open and not trial.has_final  # one final result counts, over all attempts
-        return [*results, *self._late(), self._ended(trial, status, cause, is_open)]
+        return [*results, *self._late(), self._ended(trial, status, cause, is_open, exited.at)]
 
     def is_doubtful(self, exited: Exited) -> bool:
         """Whether it may have crashed, or hung until its time was over, for being a fork."""
@@ -90,9 +90,9 @@ class Slot:
         for asked in self.asked:
             asked.done(f"trial {trial.number}: {trial.status.value}{cause}")
 
-    def _ended(self, trial: Trial, status: Status, cause: str, is_open: bool) -> Ended:
-        seconds = time.monotonic() - self.begun
-        return Ended(trial.number, status, cause, seconds, time.time(), trial.attempt, is_open)
+    def _ended(self, trial: Trial, status: Status, cause: str, is_open: bool, at: float) -> Ended:
+        when = time.time() - (time.monotonic() - at)
+        return Ended(trial.number, status, cause, at - self.begun, when, trial.attempt, is_open)
 
     def _late(self) -> list[Result]:
         return late(self.older.read_all()) if self.older is not None else []

@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,17 +163,30 @@ def test_ctrl_c_while_there_is_no_room(runs: Any) -> None:
 
 
 def test_a_history_that_somebody_locks(runs: Any) -> None:
-    """It waits, says so, and goes on."""
-    run = runs("--trials", "5", "--concurrency", "2")
+    """It waits, says so, and goes on. Trials have run as long as they have, whatever that takes."""
+    run = runs("--trials", "5", "--concurrency", "2", "--launcher", "subprocess")
     run.wait_until_running(3)
     other = sqlite3.connect(run.folder / "history.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     run.go.touch()
     run.wait_until_told("database is locked; no trial is started until it can be")
+    wait_for(lambda: not processes_in(run.folder))
+    before = time.time()
     other.execute("ROLLBACK")
-    other.close()
     assert run.report()["experiment"]["reason"] == "trial limit reached"
     check(run, 5)
+    ends = other.execute("SELECT time FROM events WHERE kind = 'ended'").fetchall()
+    other.close()
+    assert sum(end < before for (end,) in ends) == 4
+
+
+def processes_in(folder: Path) -> list[str]:
+    """The processes that work in there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            found += [path.parent.name] if path.readlink().is_relative_to(folder) else []
+    return found
 
 
 def test_a_folder_that_is_moved_away(runs: Any) -> None:

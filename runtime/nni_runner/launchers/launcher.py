@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -66,7 +67,8 @@ class Exited:
     """A trial's processes are all over: the exit code (negative: the signal that ended it).
 
     None where it is not known, or there was none; `problem` says why it could not be started.
-    `left` are the processes that it left behind and that had to be ended.
+    `left` are the processes that it left behind and that had to be ended; `at` is the moment, of
+    time.monotonic.
     """
 
     number: int
@@ -74,6 +76,7 @@ class Exited:
     end: End = End.ITSELF
     problem: str = ""
     left: int = 0
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass(frozen=True)
