@@ -335,3 +335,22 @@ def test_what_fails_to_start_leaves_nothing(place: Path) -> None:
     done = run("nnictl", "create", "--config", place / "files" / "one.yml")
     assert done.returncode == 1
     assert "logDir: is no folder" in done.stderr
+
+
+def test_trials_of_the_batch_tuner_get_a_set_of_parameters(place: Path) -> None:
+    """As NNI's do: the script knows nothing of the key that the sets have in the search space."""
+    sets = [{"x": 3, "name": "a"}, {"x": 5, "name": "b"}]
+    space = {"combine_params": {"_type": "choice", "_value": sets}}
+    (place / "space.json").write_text(json.dumps(space))
+    (place / "code" / "train.py").write_text(
+        "import nni\n"
+        "given = nni.get_next_parameter()\n"
+        "assert nni.get_current_parameter('x') == given['x']\n"
+        "assert given.keys() == {'x', 'name'}, given\n"
+        "nni.report_final_result(given['x'])\n"
+    )
+    file = place / "files" / "one.yml"
+    file.write_text(FIRST.replace("Random", "BatchTuner"))
+    trials = report("nni-run", "--config", file)["trials"]
+    assert [trial["value"] for trial in trials] == [3, 5]
+    assert [trial["parameters"] for trial in trials] == [{"combine_params": one} for one in sets]

@@ -27,7 +27,7 @@ SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}}
 TUNER = """import json
 import nni
 from nni.tuner import Tuner
-from nni.utils import extract_scalar_reward
+from nni.utils import ClassArgsValidator, extract_scalar_reward
 from helper import number
 
 

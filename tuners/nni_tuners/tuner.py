@@ -128,6 +128,10 @@ class Tuner(ABC):
                 break
         return many
 
+    def given(self, parameters: Parameters, extra: Parameters) -> Parameters:
+        """What a trial gets that runs with these parameters and what it has besides."""
+        return parameters | extra
+
     def expect_trial(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:
         """Know of a trial that runs with parameters which somebody else chose.
 
