@@ -30,7 +30,9 @@ def read_custom(reading: Reading, section: str) -> Custom | None:
     else:
         module, class_name = _by_module(reading, section)
     directory = paths.folder(reading, f"{section}.code_directory")
-    if not module or not class_name:
+    to = f"{section}.code_directory"
+    is_known = to in reading.values or to not in reading.seen
+    if not module or not class_name or not is_known:
         return None
     file = directory.joinpath(*module.split("."))
     is_there = file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()

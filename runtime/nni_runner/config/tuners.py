@@ -21,6 +21,7 @@ _NOT_HERE = {
     "enas": "RegularizedEvolution and TPE take mutable layers too",
     "dngo": "take GP or auto",
 }
+_OWN = "; one of your own goes by a name after nnictl algo register"
 _IGNORED = ("parallel_optimize", "constant_liar_type")  # of NNI's TPE, Anneal and Random
 _SAME = ("n_startup_jobs", "n_ei_candidates")  # of NNI's tpe_args, those that mean the same here
 
@@ -80,7 +81,8 @@ def _official(reading: Reading) -> str | None:
     try:
         return official_name(short)
     except TunerError:
-        reading.error(found.where, message)
+        own = "" if "did you mean" in message else _OWN
+        reading.error(found.where, message + own)
         return None
 
 
