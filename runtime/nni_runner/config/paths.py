@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from nni_runner.config.reading import Reading
+
+_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 
 
 def resolve(base: Path, text: str) -> Path:
@@ -18,7 +21,7 @@ def folder(reading: Reading, to: str, default: str = ".") -> Path:
     path = _path(reading, to, default)
     if not path.is_dir() and to in reading.values:
         what = "is no folder" if path.exists() else "no such folder"
-        reading.error(reading.values[to].where, f"{reading.name_of(to)}: {what}: {path}")
+        _say(reading, to, f"{what}: {path}")
     return path
 
 
@@ -28,7 +31,7 @@ def file(reading: Reading, to: str) -> Path | None:
     if path.is_file():
         return path
     what = "is no file" if path.exists() else "no such file"
-    reading.error(reading.values[to].where, f"{reading.name_of(to)}: {what}: {path}")
+    _say(reading, to, f"{what}: {path}")
     return None
 
 
@@ -39,7 +42,16 @@ def new_folder(reading: Reading, to: str, default: str) -> Path:
         found = reading.values.get(to)
         where = found.where if found else reading.top()
         reading.error(where, f"{reading.name_of(to)}: is no folder: {path}")
+    elif _VARIABLE.search(reading.get(to, "")) and not path.exists():
+        _say(reading, to, f"no such folder: {path}")
     return path
+
+
+def _say(reading: Reading, to: str, message: str) -> None:
+    """Takes down what is wrong with a path; one may have taken its variables to be filled in."""
+    found = reading.values[to]
+    hint = "; variables aren't filled in" if _VARIABLE.search(found.value) else ""
+    reading.error(found.where, f"{found.name}: {message}{hint}")
 
 
 def _path(reading: Reading, to: str, default: str) -> Path:

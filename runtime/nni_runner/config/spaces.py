@@ -8,10 +8,12 @@ from pathlib import Path
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
 from nni_runner.config import paths
-from nni_runner.config.documents import Document, read_document
+from nni_runner.config.documents import Document, parse
+from nni_runner.config.json_reading import NO_COMMENTS, no_json
 from nni_runner.config.nodes import Object, plain
 from nni_runner.config.problems import ConfigError
 from nni_runner.config.reading import Reading
+from nni_runner.config.text import read_text
 
 
 def read_space(reading: Reading) -> SearchSpace | None:
@@ -23,13 +25,30 @@ def read_space(reading: Reading) -> SearchSpace | None:
     path = paths.file(reading, "space_file")
     if path is None:
         return None
+    document = _document(reading, as_shown(reading, path))
+    return _space(reading, document, document.root) if document else None
+
+
+def _document(reading: Reading, path: Path) -> Document | None:
+    """What the file holds; one that is called JSON and is none may be YAML, as with NNI."""
+    loose = None
     try:
-        document = read_document(as_shown(reading, path))
+        text = read_text(path)
+        if path.suffix == ".json" and text.content.lstrip().startswith(("{", "/")):
+            loose = no_json(text)
+        document = parse(text)
     except ConfigError as error:
-        reading.problems += error.diagnostics
+        found = [text.problem(loose[0], f"is no JSON: {loose[1]}")] if loose else error.diagnostics
+        reading.problems += found
         return None
+    if loose and loose[1] == NO_COMMENTS:
+        reading.problems.append(document.error(loose[0], f"is no JSON: {loose[1]}"))
+        return None
+    if loose:
+        message = f"is no JSON from here on, and read as YAML: {loose[1]}"
+        reading.warnings.append(document.warning(loose[0], message))
     reading.problems += document.problems
-    return _space(reading, document, document.root)
+    return document
 
 
 def _space(reading: Reading, document: Document, node: Object) -> SearchSpace | None:
