@@ -29,6 +29,8 @@ def change(
         case Update(limit, value):
             store.describe({limit: value})
             return {limit: value}
+        case ChangeSpace() if chooser.space.is_own:
+            raise UsageError("the search space is the tuner's own: nobody else can change it")
         case ChangeSpace(space):
             _enter(space, store, history, waiting)
             chooser.change_space(space)

@@ -12,7 +12,7 @@ from typing import Any
 
 from nni_annotate.cli import count
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import SearchSpace, from_record
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import HISTORY, Place
 from nni_runner.history import History
@@ -140,7 +140,7 @@ def read(place: Place) -> Existing:
             place,
             holder,
             history,
-            SearchSpace.from_json(facts["search_space"]),
+            from_record(facts["search_space"]),
             facts,
             store.ended(),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.space import Parameters, SearchSpace, from_record
 from nni_runner.errors import RunnerError, UsageError
 
 DEFAULT_FOLDER = Path("~/nni-experiments")
@@ -99,7 +99,7 @@ def code_space(facts: dict[str, Any]) -> SearchSpace:
 
     Raises SpaceError.
     """
-    return SearchSpace.from_json(facts.get("code_space") or facts["search_space"])
+    return from_record(facts.get("code_space") or facts["search_space"])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from nni_annotate.space import short_names
 from nni_runner.common import as_json, in_folder, of_experiment, of_named, of_trial, print_json
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import (
@@ -29,7 +28,7 @@ from nni_runner.experiment import Place
 from nni_runner.following import follow, print_file
 from nni_runner.lock import locked
 from nni_runner.progress import clock
-from nni_runner.tables import UNKNOWN, number, on_one_line, shown, table, trial_to_json
+from nni_runner.tables import UNKNOWN, names_of, number, on_one_line, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial
 
 
@@ -167,7 +166,7 @@ def _best(one: Existing) -> str:
 
 
 def _parameters(one: Existing, trial: Trial) -> str:
-    names = short_names(one.space)
+    names = names_of(one.space, [trial])
     values = trial.parameters
     return ", ".join(f"{name}={shown(values.get(key, UNKNOWN), 30)}" for key, name in names.items())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nni_annotate.cli import count
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import SearchSpace, from_record
 from nni_runner.experiment import LONGEST
 from nni_runner.progress import clock
 
@@ -115,7 +115,7 @@ def read_request(record: Any) -> Request:
 
 def _space(record: dict[str, Any]) -> SearchSpace:
     try:
-        return SearchSpace.from_json(record)
+        return from_record(record)
     except SpaceError as error:
         raise ValueError(str(error)) from None
 

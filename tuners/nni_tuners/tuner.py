@@ -139,6 +139,13 @@ class Tuner(ABC):
         """
         self.pending[parameter_id] = self._row_of(parameters)
 
+    def take_instead(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:
+        """Know that its trial ran with these in an earlier life, and not with what it suggests now.
+
+        Raises TunerError where they lie outside the search space.
+        """
+        self.expect_trial(parameter_id, parameters)
+
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Value], value: Any, **_: Any
     ) -> None:

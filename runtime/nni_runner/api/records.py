@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from nni_annotate.space import short_names
 from nni_runner.existing import Existing
 from nni_runner.store import Store
+from nni_runner.tables import names_of
 from nni_runner.trial import Reported, Trial
 
 
@@ -97,7 +97,7 @@ def frame(one: Existing) -> Any:
     """
     pd: Any = import_module("pandas")  # no dependency of this project
 
-    names = short_names(one.space)
+    names = names_of(one.space, one.history.trials.values())
     rows = [
         {
             "trial": trial.number,

@@ -23,10 +23,9 @@ _SCRIPT = re.compile(r"\s*(?:\S*/)?python[\d.]*\s+([\w./-]+\.py)\b")
 
 def read_code(config: Config) -> Target:
     """The code with its search space. Raises ConfigError; CompileError with what is wrong in it."""
+    check_is_offered(config)
     if not config.use_annotation:
-        if config.space is None:
-            message = "a class of your own can't do without a search space yet"
-            raise _at(config, config.reading.top(), message)
+        assert config.space is not None
         return Target(config.code_directory, config.space, None, (), None, (), space_is_given=True)
     where = config.reading.values["use_annotation"].where
     shown = as_shown(config.reading, config.code_directory)
