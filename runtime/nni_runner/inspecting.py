@@ -59,12 +59,14 @@ def list_(experiments: Path, every: bool, as_json: bool) -> None:
 def overview(found: list[Existing]) -> str:
     """A line an experiment."""
     now = time.time()
+    is_named = any(one.name for one in found)
     rows = []
     for one in found:
         limit = one.facts["trials"]
         rows.append(
             [
                 one.place.id,
+                *([on_one_line(one.name or "", 40)] if is_named else []),
                 on_one_line(str(one.facts["target"]), 40),
                 one.status,
                 f"{len(one.history.trials)}{'' if limit is None else f'/{limit}'}",
@@ -72,7 +74,8 @@ def overview(found: list[Existing]) -> str:
                 age(now - one.begun),
             ]
         )
-    return table(["id", "target", "status", "trials", "best", "age"], rows, left=range(3))
+    head = ["id", *(["name"] if is_named else []), "target", "status", "trials", "best", "age"]
+    return table(head, rows, left=range(len(head) - 3))
 
 
 def age(seconds: float) -> str:
@@ -145,6 +148,7 @@ def _shown(one: Existing) -> str:
     limits = [] if facts["trials"] is None else [f"{facts['trials']} trials"]
     limits += [] if facts["seconds"] is None else [clock(facts["seconds"])]
     rows = [
+        *([["name", one.name]] if one.name else []),
         ["target", facts["target"]],
         ["command", shlex.join(facts["command"])],
         ["status", f"{one.status} ({how})"],

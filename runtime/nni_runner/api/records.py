@@ -47,6 +47,18 @@ class TrialJob:
     finalMetricData: Any = field(default=None)  # noqa: N815
 
 
+def profile(one: Existing) -> dict[str, Any]:
+    """The documented object, and what NNI's programs read in theirs."""
+    facts = one.facts
+    params = {
+        "experimentName": one.name,
+        "trialConcurrency": facts["concurrency"],
+        "maxTrialNumber": facts["trials"],
+        "maxExperimentDuration": None if facts["seconds"] is None else f"{facts['seconds']:g}s",
+    }
+    return one.to_json() | {"params": params, "logDir": str(one.place.folder)}
+
+
 def job(one: Existing, trial: Trial) -> TrialJob:
     """A trial as NNI shows it."""
     begun = trial.started or None

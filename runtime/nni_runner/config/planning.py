@@ -73,6 +73,7 @@ def plan_of(config: Config, target: Target) -> Plan:
         trials_per_gpu=config.trials_per_gpu,
         gpu_indices=config.gpu_indices,
         use_active_gpus=config.use_active_gpus,
+        name=config.name,
     )
 
 
