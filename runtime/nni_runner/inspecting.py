@@ -1,9 +1,8 @@
-"""The commands of `nnictl` that show experiments, and the one that deletes them."""
+"""The commands of `nnictl` that show experiments."""
 
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -12,21 +11,18 @@ from typing import Any
 
 import click
 
-from nni_runner.common import as_json, in_folder, of_experiment, of_named, of_trial, print_json
+from nni_runner.common import as_json, in_folder, of_experiment, of_trial, print_json
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import (
     Existing,
     counts_in_words,
-    find,
     find_or_only,
     places,
     read,
     read_all,
     trial_of,
 )
-from nni_runner.experiment import Place
 from nni_runner.following import follow, print_file
-from nni_runner.lock import locked
 from nni_runner.progress import clock
 from nni_runner.tables import UNKNOWN, names_of, number, on_one_line, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial
@@ -173,30 +169,6 @@ def _parameters(one: Existing, trial: Trial) -> str:
     names = names_of(one.space, [trial])
     values = trial.parameters
     return ", ".join(f"{name}={shown(values.get(key, UNKNOWN), 30)}" for key, name in names.items())
-
-
-@click.command()
-@of_named
-@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
-def delete(name: str, experiments: Path, yes: bool) -> None:
-    """Delete an experiment's folder and all that is in it."""
-    place = find(name, experiments)
-    try:
-        with locked(place.folder):  # also against one who would resume it just now
-            if not yes and not _agrees(place):
-                raise RunnerError("nothing was deleted")
-            shutil.rmtree(place.folder.resolve())
-    except OSError as error:
-        raise RunnerError(f"{error.filename}: can't be deleted: {error.strerror}") from None
-    click.echo(f"experiment {place.id} deleted")
-
-
-def _agrees(place: Place) -> bool:
-    try:
-        return click.confirm(f"Delete {place.folder}?", err=True)
-    except click.Abort:  # no answer
-        click.echo(err=True)
-        return False
 
 
 @click.command()

@@ -13,6 +13,8 @@ from nni_annotate.space import SearchSpace, from_record
 from nni_runner.experiment import LONGEST
 from nni_runner.progress import clock
 
+OWN_SPACE = "the search space is the tuner's own: nobody else can change it"
+
 
 @dataclass(frozen=True)
 class Stop:

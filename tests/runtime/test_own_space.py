@@ -10,8 +10,10 @@ import pytest
 
 from conftest import run
 from invariants import check_invariants
+from nni.experiment import Experiment
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import OwnSpace, SearchSpace, from_record
+from nni_runner.requests import OWN_SPACE
 
 # A population that grows by what has a result, as that of NNI's example for graphs: no seed.
 TUNER = """
@@ -147,6 +149,24 @@ def test_the_same_twice_is_what_the_tuner_wants(place: Path) -> None:
     text = FILE.replace("maximize}", "maximize, twice: true}")
     (place / "config.yml").write_text(text)
     assert len(started(place)[0]["trials"]) == 7
+
+
+def test_nobody_else_changes_the_search_space(place: Path) -> None:
+    """Neither nnictl nor Python; what a file holds doesn't matter."""
+    (place / "train.py").write_text("import time; time.sleep(60)")
+    (place / "space.json").write_text('{"x": {"_type": "uniform", "_value": [0, 1]}}')
+    made = run("nnictl", "create", "--config", place / "config.yml", "--json")
+    folder = json.loads(made.stdout)["path"]
+    try:
+        done = run("nnictl", "update", "searchspace", folder, "-f", place / "space.json")
+        assert done.returncode == 1
+        assert done.stderr == f"error: {OWN_SPACE}\n"
+        with pytest.raises(RuntimeError, match=OWN_SPACE):
+            Experiment.view(folder).update_search_space(
+                json.loads((place / "space.json").read_text())
+            )
+    finally:
+        assert run("nnictl", "stop", folder).returncode == 0
 
 
 def test_results_go_out_and_in(place: Path) -> None:
