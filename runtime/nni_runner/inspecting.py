@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from nni_runner.common import as_json, in_folder, of_experiment, of_trial, print_json
+from nni_runner.common import as_json, in_folder, of_experiment, of_trial, print_json, with_nni_s
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import (
     Existing,
@@ -112,6 +112,7 @@ def status(name: str | None, experiments: Path, as_json: bool) -> None:
 
 @click.command()
 @of_experiment
+@with_nni_s("--port")
 @as_json
 def view(name: str | None, experiments: Path, as_json: bool) -> None:
     """An experiment with all its trials, whether it runs or not."""

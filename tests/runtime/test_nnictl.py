@@ -56,6 +56,9 @@ def test_an_experiment_from_its_start_to_its_deletion(start: Callable[..., Runni
     assert "x=2" in one.done("trial", "ls", one.folder)
     assert one.done("log", "trial", "-T", "1") == "\x1b[2Jtrial 1 é\n"
     assert one.done("log", "trial", "-T", "1", "--stderr") == "oops\n"
+    assert one.done("log", "trial", "-T", f"{one.id}-1", "--stderr") == "oops\n"
+    viewed = one.ctl("view", one.folder, "--port", "8080")
+    assert viewed.stderr == "--port has no effect: there is no web page\n"
     refused = one.ctl("experiment", "delete", one.id, "--yes")
     assert f"process {one.process.pid} on " in refused.stderr
     assert refused.returncode == 1
@@ -230,6 +233,9 @@ def kept(tmp_path: Path) -> Path:
         (["experiment", "delete"], 2, "say either an ID or --all"),
         (["experiment", "delete", "z", "--all"], 2, "say either an ID or --all"),
         (["view", "nope"], 2, "no such experiment in"),
+        (["trial", "codegen", "z", "-T", "abc-0"], 2, "-T abc-0: is no trial of experiment z\n"),
+        (["log", "trial", "z", "-T", "x"], 2, "expected a trial's number or its id, found 'x'"),
+        (["log", "trial", "z", "-T", "-1"], 2, "expected a trial's number or its id, found '-1'"),
         (["trial", "ls", "z", "--head", "1", "--tail", "1"], 2, "say either --head or --tail"),
         (
             ["log", "stdout", "z"],
