@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nni_runner.config.reading import Reading
 
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 
 
@@ -42,16 +43,22 @@ def new_folder(reading: Reading, to: str, default: str) -> Path:
         found = reading.values.get(to)
         where = found.where if found else reading.top()
         reading.error(where, f"{reading.name_of(to)}: is no folder: {path}")
-    elif _VARIABLE.search(reading.get(to, "")) and not path.exists():
+    elif _hint(reading.get(to, "")) and not path.exists():
         _say(reading, to, f"no such folder: {path}")
     return path
 
 
 def _say(reading: Reading, to: str, message: str) -> None:
-    """Takes down what is wrong with a path; one may have taken its variables to be filled in."""
+    """Takes down what is wrong with a path."""
     found = reading.values[to]
-    hint = "; variables aren't filled in" if _VARIABLE.search(found.value) else ""
-    reading.error(found.where, f"{found.name}: {message}{hint}")
+    reading.error(found.where, f"{found.name}: {message}{_hint(found.value)}")
+
+
+def _hint(text: str) -> str:
+    """Why a path leads to another place than was meant, "" where nothing tells."""
+    if _OF_WINDOWS.match(text):
+        return "; that is a path of Windows"
+    return "; variables aren't filled in" if _VARIABLE.search(text) else ""
 
 
 def _path(reading: Reading, to: str, default: str) -> Path:
