@@ -172,26 +172,6 @@ def test_a_wrong_file_runs_nothing(place: Path) -> None:
     assert not (place / "kept").exists()
 
 
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        (
-            "advisor:\n  codeDir: .\n  classFileName: own.py\n  className: Own",
-            "advisor: a class of your own can't be one; write a tuner (docs/own-algorithms.md)",
-        ),
-    ],
-)
-def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path) -> None:
-    """A file that is fine as such, of an experiment that can't be run."""
-    text = FIRST.replace("tuner:\n  builtinTunerName: Random", written).replace("    seed: 1\n", "")
-    (place / "files" / "one.yml").write_text(text)
-    (place / "files" / "own.py").write_text("class Own:\n    pass\n")
-    assert run("nnictl", "config", "validate", place / "files" / "one.yml").returncode == 0
-    done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
-    assert done.returncode == 1
-    assert f"error: {message}\n" in done.stderr
-
-
 @pytest.mark.parametrize(("name", "budget"), [("Hyperband", 2), ("BOHB", 1)])
 def test_an_advisor_chooses(name: str, budget: int, place: Path) -> None:
     """Trials find their budget among their parameters."""

@@ -59,7 +59,7 @@ def read_config(path: Path) -> Config:
     )
 
 
-def _chooser(reading: Reading) -> tuple[Builtin | Custom | None, Builtin | Custom | None]:
+def _chooser(reading: Reading) -> tuple[Builtin | Custom | None, Builtin | None]:
     """The tuner or the advisor."""
     sections = reading.sections
     if not sections.keys() & {"tuner", "advisor"}:

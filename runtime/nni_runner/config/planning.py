@@ -23,7 +23,6 @@ _SCRIPT = re.compile(r"\s*(?:\S*/)?python[\d.]*\s+([\w./-]+\.py)\b")
 
 def read_code(config: Config) -> Target:
     """The code with its search space. Raises ConfigError; CompileError with what is wrong in it."""
-    check_is_offered(config)
     if not config.use_annotation:
         assert config.space is not None
         return Target(config.code_directory, config.space, None, (), None, (), space_is_given=True)
@@ -43,21 +42,13 @@ def read_code(config: Config) -> Target:
     return target
 
 
-def check_is_offered(config: Config) -> None:
-    """Raises ConfigError for what a file may say and the runner doesn't do."""
-    if isinstance(config.advisor, Custom):
-        message = "a class of your own can't be one; write a tuner (docs/own-algorithms.md)"
-        raise _at(config, config.reading.sections["advisor"], f"advisor: {message}")
-
-
 def shell(command: str) -> tuple[str, ...]:
     """The words that have a shell run a line, bash where there is one, as NNI does."""
     return ("bash" if shutil.which("bash") else "sh", "-c", command)
 
 
 def plan_of(config: Config, target: Target) -> Plan:
-    """The limits and ways of the experiment. Raises ConfigError for what isn't offered yet."""
-    check_is_offered(config)
+    """The limits and ways of the experiment."""
     return Plan(
         maximize=config.optimize_mode == "maximize",
         trials=config.trials,
