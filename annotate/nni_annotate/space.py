@@ -133,6 +133,11 @@ def from_record(data: Mapping[str, Any]) -> SearchSpace:
     return SearchSpace.from_json(data)
 
 
+def in_order(parameters: Parameters, space: SearchSpace) -> Parameters:
+    """The same values by the search space's keys, in their order; all of them where it has none."""
+    return {key: parameters[key] for key in (parameters if space.is_own else space)}
+
+
 def _plain(value: Any) -> Any:
     """A number or an array of numpy's as Python has it."""
     if not hasattr(value, "tolist"):

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from conftest import run
-from invariants import check_invariants
+from invariants import check_invariants, read
 from nni.experiment import Experiment
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import OwnSpace, SearchSpace, from_record
 from nni_runner.requests import OWN_SPACE
+from nni_runner.store import Store
+from nni_runner.trial import Event, Imported
 
 # A population that grows by what has a result, as that of NNI's example for graphs: no seed.
 TUNER = """
@@ -85,6 +87,15 @@ def started(place: Path, *, code: int = 0) -> Any:
 def folder_of(report: Any) -> Path:
     """That of the experiment."""
     return Path(report["experiment"]["path"])
+
+
+def events_of(folder: Path) -> list[Event]:
+    """All that is recorded of it."""
+    store = Store(folder / "history.sqlite", read_only=True)
+    try:
+        return list(store.events())
+    finally:
+        store.close()
 
 
 def test_a_tuner_may_suggest_anything(place: Path) -> None:
@@ -171,12 +182,34 @@ def test_nobody_else_changes_the_search_space(place: Path) -> None:
 
 def test_results_go_out_and_in(place: Path) -> None:
     """With whatever parameters they have."""
-    folder = folder_of(started(place)[0])
-    file = place / "trials.json"
+    report = started(place)[0]
+    folder, file = folder_of(report), place / "trials.json"
     run("nnictl", "experiment", "export", folder, "-f", file)
     done = run("nnictl", "experiment", "import", folder, "-f", file)
     assert done.returncode == 0, done.stderr
     assert "7 results kept" in done.stdout + done.stderr
+    found = [trial["parameters"] for trial in report["trials"]]
+    kept = [event for event in events_of(folder) if isinstance(event, Imported)]
+    assert [result["parameter"] for result in kept[0].results] == found
+    assert [result["value"] for result in kept[0].results] == [2, 2, 2, 3, 3, 3, 4]
+
+    words = ("--learn-from", folder, "--try", place / "tried.json", "--trials", "2", "--json")
+    (place / "tried.json").write_text('{"layers": [{"kind": 7, "to": []}]}')
+    done = run("nni-run", "--config", place / "config.yml", *words)
+    assert done.returncode == 0, done.stderr
+    trials = json.loads(done.stdout)["trials"]
+    assert trials[0]["parameters"] == {"layers": [{"kind": 7, "to": []}]}
+    assert json.loads(done.stdout)["experiment"]["learned"] == 7
+    facts, _ = read(folder_of(json.loads(done.stdout)))
+    learned = sorted(facts["learned"], key=lambda result: result["trial"])
+    assert [result["parameter"] for result in learned] == found
+
+
+def test_a_tuner_that_needs_one(place: Path) -> None:
+    """Nobody else's can take the place of such a tuner."""
+    done = run("nni-run", "--config", place / "config.yml", "--tuner", "TPE")
+    assert done.returncode == 2
+    assert "--tuner TPE needs a search space, which the file has none of" in done.stderr
 
 
 def test_a_recorded_one_is_read_again() -> None:
