@@ -70,7 +70,8 @@ def _by_module(reading: Reading, section: str) -> tuple[str, str]:
     to = f"{section}.class_name"
     name = _required(reading, to, "module and class, such as my_tuner.MyTuner")
     module, dot, class_name = name.rpartition(".")
-    if name and not all(part.isidentifier() for part in (*module.split("."), class_name)):
+    is_file = class_name == "py"
+    if name and (is_file or not all(p.isidentifier() for p in (*module.split("."), class_name))):
         message = f'expected module and class, such as my_tuner.MyTuner, found "{name}"'
         reading.error(reading.values[to].where, f"{reading.name_of(to)}: {message}")
         return "", ""
