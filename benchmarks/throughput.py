@@ -110,7 +110,8 @@ def pythons(folder: Path, trials: int) -> float:
         if len(running) == CONCURRENCY:
             running.pop(0).wait()
         words = [sys.executable, "-W", "ignore", "train.py"]
-        running.append(subprocess.Popen(words, cwd=folder, env=environment()))
+        process = subprocess.Popen(words, cwd=folder, env=environment(), stdout=subprocess.DEVNULL)
+        running.append(process)
     for process in running:
         process.wait()
     return (time.perf_counter() - start) * 1000 / trials
@@ -140,7 +141,7 @@ print((time.perf_counter() - start) * 1000 / {trials})
         [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True,
         text=True, check=True,
     )  # fmt: skip
-    return float(done.stdout)
+    return float(done.stdout.split()[-1])  # behind what the script prints
 
 
 def optuna(folder: Path, trials: int, storage: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields
 
 from nni_annotate.errors import SpaceError
@@ -108,6 +108,11 @@ def _domain(entry: object) -> Domain:
 def _option(option: Value) -> Value:
     """An option as it is, unless it is an object with a `_name`: that is a branch."""
     if not isinstance(option, Mapping) or "_name" not in option:
+        if _holds_parameters(option):
+            expected = (
+                'expected an option with parameters as {"_name": ..., "NAME": {"_type": ...}}'
+            )
+            raise SpaceError(f"{expected}, found {show(option)}")
         return option
     name = option["_name"]
     if not isinstance(name, str):
@@ -118,6 +123,14 @@ def _option(option: Value) -> Value:
             with inside(f"{name}/{key}"):
                 parameters.append((str(key), _domain(entry)))
     return Branch(name, tuple(parameters))
+
+
+def _holds_parameters(option: Value) -> bool:
+    """Whether there is something in it that is a parameter elsewhere: as a value it makes none."""
+    inner = option.values() if isinstance(option, Mapping) else option
+    return isinstance(inner, Iterable) and any(
+        isinstance(one, Mapping) and "_type" in one and "_value" in one for one in inner
+    )
 
 
 def _mutable_layer(layers: object) -> MutableLayer:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from nni_annotate.domains import Domain, Value, domain_from_json, domain_to_json, show
 from nni_annotate.errors import SpaceError
 
+_OWN = "_own"
 Parameters = dict[str, Value]  # key of the search space -> value, for one trial
 
 
@@ -20,6 +22,11 @@ class SearchSpace(Mapping[str, Domain]):
     """The domains by key, in the order of the source."""
 
     domains: Mapping[str, Domain]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether only a tuner of the user's own knows what is in it."""
+        return False
 
     def __getitem__(self, key: str) -> Domain:
         return self.domains[key]
@@ -81,6 +88,63 @@ class SearchSpace(Mapping[str, Domain]):
         return values
 
 
+@dataclass(frozen=True)
+class OwnSpace(SearchSpace):
+    """One that only a tuner of the user's own understands, which may suggest any parameters.
+
+    It has no keys that anybody else knows; `data` is what that tuner is told.
+    """
+
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_own(self) -> bool:
+        """It is."""
+        return True
+
+    def __bool__(self) -> bool:
+        return True
+
+    def to_json(self) -> dict[str, Value]:
+        """What `from_record` reads; no search space that somebody writes has that type."""
+        return {_OWN: {"_type": "own", "_value": dict(self.data)}}
+
+    def contains(self, parameters: Parameters) -> bool:
+        """Whatever they are."""
+        del parameters
+        return True
+
+    def canonical(self, parameters: Mapping[str, Value]) -> Parameters:
+        """As JSON gives them back. Raises SpaceError where it can't hold them."""
+        try:
+            text = json.dumps(parameters, allow_nan=False, default=_plain)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SpaceError(f"expected values that JSON has: {error}") from None
+        values: Parameters = json.loads(text)
+        return values
+
+
+def from_record(data: Mapping[str, Any]) -> SearchSpace:
+    """The search space that `to_json` wrote down, also one that is a tuner's own."""
+    own = data.get(_OWN)
+    if isinstance(own, Mapping) and own.get("_type") == "own":
+        return OwnSpace(data=own["_value"])
+    return SearchSpace.from_json(data)
+
+
+def in_order(parameters: Parameters, space: SearchSpace) -> Parameters:
+    """The same values by the search space's keys, in their order; all of them where it has none."""
+    return {key: parameters[key] for key in (parameters if space.is_own else space)}
+
+
+def _plain(value: Any) -> Any:
+    """A number or an array of numpy's as Python has it."""
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"{show(value)} is a {type(value).__name__}")
+    return value.tolist()
+
+
 def _text(value: Value) -> str:
     """The JSON of a value, readable where it can be written: a file's name may be no UTF-8."""
     text = json.dumps(value, ensure_ascii=False)
@@ -120,6 +184,8 @@ def by_key(values: Mapping[str, Value], space: SearchSpace) -> Parameters:
 
     Raises SpaceError for a name that is unknown, ambiguous or given twice.
     """
+    if space.is_own:
+        return dict(values)
     names = {name: key for key, name in short_names(space).items()}
     parameters: Parameters = {}
     for name, value in values.items():

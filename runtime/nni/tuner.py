@@ -44,6 +44,12 @@ class Tuner:
         """Learn a final result, as the trial reported it: `nni.utils.extract_scalar_reward`."""
         raise NotImplementedError(f"{type(self).__name__} has no receive_trial_result")
 
+    def extract_scalar_reward(self, value: Any, scalar_key: str = "default") -> float:
+        """What `nni.utils.extract_scalar_reward` does, in NNI's 0.x a tuner's own."""
+        from nni.utils import extract_scalar_reward
+
+        return extract_scalar_reward(value, scalar_key)
+
     def trial_end(self, parameter_id: int, success: bool, **kwargs: Any) -> None:
         """Learn that a trial is over."""
 

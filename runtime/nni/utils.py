@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from enum import Enum
 
+from nni import ClassArgsValidator
+
 TYPE_CHECKING = False  # as typing's own, which takes longer to import than all of this
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+
+__all__ = [
+    "ClassArgsValidator",
+    "OptimizeMode",
+    "extract_scalar_history",
+    "extract_scalar_reward",
+    "merge_parameter",
+]
 
 
 class OptimizeMode(Enum):

@@ -12,7 +12,7 @@ from nni_runner.errors import UsageError
 from nni_runner.experiment import code_space
 from nni_runner.history import History
 from nni_runner.recovery import leave_out
-from nni_runner.requests import Change, ChangeSpace, Import, Update
+from nni_runner.requests import OWN_SPACE, Change, ChangeSpace, Import, Update
 from nni_runner.store import Store
 from nni_runner.trial import Imported, SpaceChanged
 
@@ -29,6 +29,8 @@ def change(
         case Update(limit, value):
             store.describe({limit: value})
             return {limit: value}
+        case ChangeSpace() if chooser.space.is_own:
+            raise UsageError(OWN_SPACE)
         case ChangeSpace(space):
             _enter(space, store, history, waiting)
             chooser.change_space(space)

@@ -177,8 +177,8 @@ class Chooser:
         return parameters, extra
 
     def _is_tried(self, parameters: Parameters, extra: Parameters) -> bool:
-        if self._plan.duplicates != "skip":
-            return False
+        if self._plan.duplicates != "skip" or self._space.is_own:
+            return False  # what is the same in a tuner's own search space only that tuner knows
         key = key_of(parameters, extra)
         return key in self._tried or key == self._baseline_key()
 
@@ -191,11 +191,10 @@ class Chooser:
 
     def _random(self, number: int, asked: int, fault: _Fault) -> Chosen | None:
         """Random parameters that have not been tried; None where everything has been."""
-        if self._extra_keys:
-            raise RunnerError(
-                f"the tuner {fault.message}; nothing can take its place, as it also gives trials "
-                f"{', '.join(self._extra_keys)}"
-            )
+        if self._extra_keys or self._space.is_own:
+            extra = f"it also gives trials {', '.join(self._extra_keys)}"
+            why = "the search space is its own" if self._space.is_own else extra
+            raise RunnerError(f"the tuner {fault.message}; nothing can take its place, as {why}")
         found = random_parameters(
             self._space, (self._plan.seed, number), lambda one: self._is_tried(one, {})
         )

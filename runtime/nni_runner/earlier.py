@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.space import Parameters, SearchSpace, from_record
 from nni_runner.errors import RunnerError
 from nni_runner.experiment import HISTORY, code_space
 from nni_runner.store import Store
@@ -35,7 +35,7 @@ def read_earlier(folder: Path) -> Earlier:
     try:
         facts, history = store.description(), store.history()
         mode, defaults = facts["optimize_mode"], facts["defaults"]
-        space = SearchSpace({**SearchSpace.from_json(facts["search_space"]), **code_space(facts)})
+        space = SearchSpace({**from_record(facts["search_space"]), **code_space(facts)})
     except (sqlite3.Error, SpaceError, KeyError) as error:
         raise RunnerError(f"{folder / HISTORY}: is no experiment's history: {error}") from None
     finally:

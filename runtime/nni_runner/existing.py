@@ -12,7 +12,7 @@ from typing import Any
 
 from nni_annotate.cli import count
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import SearchSpace, from_record
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import HISTORY, Place
 from nni_runner.history import History
@@ -43,6 +43,11 @@ class Existing:
         return self.ended[0] if self.ended else CRASHED
 
     @property
+    def name(self) -> str | None:
+        """What somebody calls it, None where nobody does."""
+        return self.facts.get("name")
+
+    @property
     def reason(self) -> str | None:
         """Why it ended, None where it runs or was killed."""
         return self.ended[1] if self.ended and not self.holder else None
@@ -68,6 +73,7 @@ class Existing:
         best = self.best
         return {
             "id": self.place.id,
+            "name": self.name,
             "path": str(self.place.folder),
             "target": self.facts["target"],
             "status": self.status,
@@ -140,7 +146,7 @@ def read(place: Place) -> Existing:
             place,
             holder,
             history,
-            SearchSpace.from_json(facts["search_space"]),
+            from_record(facts["search_space"]),
             facts,
             store.ended(),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.space import Parameters, SearchSpace, from_record
 from nni_runner.errors import RunnerError, UsageError
 
 DEFAULT_FOLDER = Path("~/nni-experiments")
@@ -38,7 +38,7 @@ class Plan:
     ON_TUNER_ERROR) what about a tuner or an assessor that raises, answers nonsense or takes more
     than `tuner_seconds`. `assessor` is who stops hopeless trials, None: nobody;
     `assessor_arguments` are its own. `gpus_per_trial` None leaves GPUs alone, 0 hides them from
-    trials; `gpu_indices` may be used, None: all.
+    trials; `gpu_indices` may be used, None: all. `name` is what somebody calls the experiment.
     """
 
     maximize: bool
@@ -67,6 +67,7 @@ class Plan:
     assessor_arguments: dict[str, Any] = field(default_factory=dict)
     tuner_directory: str | None = None
     assessor_directory: str | None = None
+    name: str | None = None
 
     @property
     def optimize_mode(self) -> str:
@@ -99,7 +100,7 @@ def code_space(facts: dict[str, Any]) -> SearchSpace:
 
     Raises SpaceError.
     """
-    return SearchSpace.from_json(facts.get("code_space") or facts["search_space"])
+    return from_record(facts.get("code_space") or facts["search_space"])
 
 
 @dataclass(frozen=True)

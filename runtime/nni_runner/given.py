@@ -9,7 +9,7 @@ from typing import Any
 
 from nni_annotate.domains import identity
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, by_key, short_names
+from nni_annotate.space import Parameters, by_key, in_order, short_names
 from nni_runner.errors import UsageError
 from nni_runner.target import Target
 
@@ -68,7 +68,7 @@ def _whole(values: Parameters, target: Target) -> Parameters:
         except SpaceError as error:
             message = f"{names[key]}: expected a value: the script's own lies outside: {error}"
             raise UsageError(message) from None
-    return {key: given[key] for key in space}
+    return in_order(given, space)
 
 
 def read_arguments(words: Iterable[str], option: str = "--tuner-arg") -> dict[str, Any]:

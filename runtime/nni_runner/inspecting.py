@@ -1,9 +1,8 @@
-"""The commands of `nnictl` that show experiments, and the one that deletes them."""
+"""The commands of `nnictl` that show experiments."""
 
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -12,24 +11,20 @@ from typing import Any
 
 import click
 
-from nni_annotate.space import short_names
-from nni_runner.common import as_json, in_folder, of_experiment, of_named, of_trial, print_json
+from nni_runner.common import as_json, in_folder, of_experiment, of_trial, print_json, with_nni_s
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import (
     Existing,
     counts_in_words,
-    find,
     find_or_only,
     places,
     read,
     read_all,
     trial_of,
 )
-from nni_runner.experiment import Place
 from nni_runner.following import follow, print_file
-from nni_runner.lock import locked
 from nni_runner.progress import clock
-from nni_runner.tables import UNKNOWN, number, on_one_line, shown, table, trial_to_json
+from nni_runner.tables import UNKNOWN, names_of, number, on_one_line, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial
 
 
@@ -60,12 +55,14 @@ def list_(experiments: Path, every: bool, as_json: bool) -> None:
 def overview(found: list[Existing]) -> str:
     """A line an experiment."""
     now = time.time()
+    is_named = any(one.name for one in found)
     rows = []
     for one in found:
         limit = one.facts["trials"]
         rows.append(
             [
                 one.place.id,
+                *([on_one_line(one.name or "", 40)] if is_named else []),
                 on_one_line(str(one.facts["target"]), 40),
                 one.status,
                 f"{len(one.history.trials)}{'' if limit is None else f'/{limit}'}",
@@ -73,7 +70,8 @@ def overview(found: list[Existing]) -> str:
                 age(now - one.begun),
             ]
         )
-    return table(["id", "target", "status", "trials", "best", "age"], rows, left=range(3))
+    head = ["id", *(["name"] if is_named else []), "target", "status", "trials", "best", "age"]
+    return table(head, rows, left=range(len(head) - 3))
 
 
 def age(seconds: float) -> str:
@@ -114,6 +112,7 @@ def status(name: str | None, experiments: Path, as_json: bool) -> None:
 
 @click.command()
 @of_experiment
+@with_nni_s("--port")
 @as_json
 def view(name: str | None, experiments: Path, as_json: bool) -> None:
     """An experiment with all its trials, whether it runs or not."""
@@ -146,6 +145,7 @@ def _shown(one: Existing) -> str:
     limits = [] if facts["trials"] is None else [f"{facts['trials']} trials"]
     limits += [] if facts["seconds"] is None else [clock(facts["seconds"])]
     rows = [
+        *([["name", one.name]] if one.name else []),
         ["target", facts["target"]],
         ["command", shlex.join(facts["command"])],
         ["status", f"{one.status} ({how})"],
@@ -167,33 +167,9 @@ def _best(one: Existing) -> str:
 
 
 def _parameters(one: Existing, trial: Trial) -> str:
-    names = short_names(one.space)
+    names = names_of(one.space, [trial])
     values = trial.parameters
     return ", ".join(f"{name}={shown(values.get(key, UNKNOWN), 30)}" for key, name in names.items())
-
-
-@click.command()
-@of_named
-@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
-def delete(name: str, experiments: Path, yes: bool) -> None:
-    """Delete an experiment's folder and all that is in it."""
-    place = find(name, experiments)
-    try:
-        with locked(place.folder):  # also against one who would resume it just now
-            if not yes and not _agrees(place):
-                raise RunnerError("nothing was deleted")
-            shutil.rmtree(place.folder.resolve())
-    except OSError as error:
-        raise RunnerError(f"{error.filename}: can't be deleted: {error.strerror}") from None
-    click.echo(f"experiment {place.id} deleted")
-
-
-def _agrees(place: Place) -> bool:
-    try:
-        return click.confirm(f"Delete {place.folder}?", err=True)
-    except click.Abort:  # no answer
-        click.echo(err=True)
-        return False
 
 
 @click.command()

@@ -85,6 +85,8 @@ class _Translation:
 
     def parameters(self, trial: Trial) -> Parameters:
         """Those of a trial. Raises _UnusableError."""
+        if self._space.is_own:
+            return dict(trial.parameters)
         for key in self._gone:
             if not self._was_own(key, trial):
                 name = self._earlier_names[key]

@@ -170,7 +170,7 @@ class Loop:
         number, attempt = trial.number, trial.attempt + 1
         try:
             file, environment = self._recorder.patiently(
-                lambda: prepare(self.place, self.code, trial, attempt)
+                lambda: prepare(self.place, self.code, trial, attempt, self.tuner)
             )
         except NoRoomError as error:
             self._claim(chosen)

@@ -8,8 +8,9 @@ from nni_annotate import __version__
 from nni_runner.codegen import codegen
 from nni_runner.common import Commands
 from nni_runner.config.commands import config, create
+from nni_runner.deleting import delete
 from nni_runner.generating import generate
-from nni_runner.inspecting import delete, list_, log_trial, ls, show, status, view
+from nni_runner.inspecting import list_, log_trial, ls, show, status, view
 from nni_runner.logs import stderr, stdout
 from nni_runner.own.commands import algo
 from nni_runner.resuming import resume

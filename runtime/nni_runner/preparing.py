@@ -13,6 +13,7 @@ from nni_runner.errors import RunnerError, can_not_write
 from nni_runner.experiment import Place
 from nni_runner.results import ResultsFile
 from nni_runner.trial import Trial
+from nni_tuners import Tuner
 
 
 class NoRoomError(RunnerError):
@@ -20,12 +21,12 @@ class NoRoomError(RunnerError):
 
 
 def prepare(
-    place: Place, code: Path, trial: Trial, attempt: int
+    place: Place, code: Path, trial: Trial, attempt: int, tuner: Tuner
 ) -> tuple[ResultsFile, dict[str, str]]:
     """Makes an attempt's files; the one that it reports to, and its environment.
 
-    What an attempt before it printed is kept beside. Raises StorageError where they can't be
-    written, NoRoomError where no more files can be open.
+    The tuner says what the trial is given. What an attempt before it printed is kept beside.
+    Raises StorageError where they can't be written, NoRoomError where no more files can be open.
     """
     number = trial.number
     output, results = place.output(number), place.results(number, attempt)
@@ -36,7 +37,7 @@ def prepare(
             with contextlib.suppress(FileNotFoundError):
                 (output / name).rename(output / f"{name}.{attempt - 1}")
         # The baseline gets no values: the code's own hold, also those nobody could read off.
-        given = {} if trial.is_baseline else trial.parameters | trial.extra
+        given = {} if trial.is_baseline else tuner.given(trial.parameters, trial.extra)
         given_file.write_text(json.dumps(given), encoding="utf-8")
         write_parameters(place, number, trial.parameters)
         if trial.checkpoint:

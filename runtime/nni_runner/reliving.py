@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from nni_annotate.space import Parameters, SearchSpace
+from nni_annotate.space import Parameters, SearchSpace, from_record
 from nni_runner.experiment import Plan
 from nni_runner.history import History
 from nni_runner.trial import Chosen, Ended, Event, Imported, SpaceChanged, Status, Trial
@@ -62,7 +62,7 @@ class _Life:
         self.history.add(event)
         match event:
             case SpaceChanged():
-                self._enter(SearchSpace.from_json(event.search_space))
+                self._enter(from_record(event.search_space))
             case Imported():
                 with contextlib.suppress(Exception, SystemExit):
                     self.tuner.import_data(event.results)
@@ -90,9 +90,15 @@ class _Life:
                 suggestion = self._suggestion(event.number)
             if not event.instead and suggestion == _text(event.parameters):
                 return
-            self.others += [] if event.instead else [event.number]
+            if not event.instead:
+                self.others.append(event.number)
+                self._learn_of(event, self.tuner.take_instead)
+                return
+        self._learn_of(event, self.tuner.expect_trial)
+
+    def _learn_of(self, event: Chosen, take: Callable[[int, Parameters], None]) -> None:
         with contextlib.suppress(Exception, SystemExit):  # as in its first life, and told then
-            self.tuner.expect_trial(event.number, event.parameters)
+            take(event.number, event.parameters)
 
     def _tell(self, trial: Trial) -> None:
         assert self.space is not None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nni_annotate.cli import count
-from nni_annotate.space import SearchSpace, short_names
+from nni_annotate.space import SearchSpace
 from nni_runner.experiment import Place, Plan
 from nni_runner.history import History
 from nni_runner.outcome import Outcome
 from nni_runner.progress import clock
-from nni_runner.tables import UNKNOWN, number, shown, table, trial_to_json
+from nni_runner.tables import UNKNOWN, names_of, number, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial
 
 SCHEMA_VERSION = 1
@@ -97,7 +97,7 @@ class Report:
 
     def _trials(self) -> str:
         ranked = self.history.ranked()[:_SHOWN_TRIALS]
-        names = short_names(self.space)
+        names = names_of(self.space, ranked)
         head = ["rank", "trial", "result", "time"]
         rows = [
             [
@@ -121,7 +121,7 @@ class Report:
         return f"Best trials\n{full if fits else table(head, rows)}"
 
     def _parameters(self, best: Trial) -> str:
-        names = short_names(self.space)
+        names = names_of(self.space, [best])
         own = self.history.baseline
         if not names:
             return ""

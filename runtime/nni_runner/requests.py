@@ -9,9 +9,11 @@ from typing import Any
 
 from nni_annotate.cli import count
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import SearchSpace, from_record
 from nni_runner.experiment import LONGEST
 from nni_runner.progress import clock
+
+OWN_SPACE = "the search space is the tuner's own: nobody else can change it"
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def read_request(record: Any) -> Request:
 
 def _space(record: dict[str, Any]) -> SearchSpace:
     try:
-        return SearchSpace.from_json(record)
+        return from_record(record)
     except SpaceError as error:
         raise ValueError(str(error)) from None
 

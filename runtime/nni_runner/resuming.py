@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nni_runner.common import as_json, of_named
+from nni_runner.common import as_json, of_named, with_nni_s
 from nni_runner.existing import find
 from nni_runner.experiment import seconds
 from nni_runner.threads import import_numpy_with_one_thread
@@ -22,6 +22,7 @@ from nni_runner.threads import import_numpy_with_one_thread
               help="How many trials to run at the same time.")  # fmt: skip
 @click.option("--accept-new-space", is_flag=True,
               help="Go on with a search space that has changed.")  # fmt: skip
+@with_nni_s("--port", "--debug", "--foreground")
 @as_json
 def resume(
     name: str,

@@ -11,7 +11,7 @@ from typing import Any
 
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import SearchSpace, from_record
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import Place, Plan, code_space
 from nni_runner.gpus.cards import find_cards
@@ -68,7 +68,7 @@ def _resume(
         raise RunnerError(f"{folder}: this experiment had not begun; start it anew")
     try:
         place, plan = Place(facts["id"], folder), Plan.from_facts(facts)
-        space = SearchSpace.from_json(facts["search_space"])
+        space = from_record(facts["search_space"])
     except (SpaceError, KeyError, ValueError, TypeError) as error:
         raise RunnerError(f"{store.path}: is no experiment's history: {error}") from None
     plan = changes.to_plan(plan, len(history.trials))

@@ -12,7 +12,7 @@ from nni_runner.errors import RunnerError, UsageError
 from nni_runner.existing import counts_in_words, find_or_only, places, read
 from nni_runner.experiment import Place, seconds
 from nni_runner.lock import running
-from nni_runner.requests import Change, ChangeSpace, Kill, Stop, Update
+from nni_runner.requests import OWN_SPACE, Change, ChangeSpace, Kill, Stop, Update
 from nni_runner.threads import import_numpy_with_one_thread
 
 
@@ -80,12 +80,15 @@ def searchspace(name: str | None, experiments: Path, file: Path) -> None:
     place = find_or_only(name, experiments)
     if running(place.folder) is None:
         raise RunnerError(f"experiment {place.id} is not running")
+    one = read(place)
+    if one.space.is_own:
+        raise RunnerError(OWN_SPACE)
     import_numpy_with_one_thread()
     from nni_runner.config.replacing import read_new_space
     from nni_runner.config.starting import all_told
 
     with all_told():
-        space = read_new_space(file, read(place).facts)
+        space = read_new_space(file, one.facts)
     _ask(place, ChangeSpace(space))
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from nni_annotate.domains import Value
+from nni_annotate.space import SearchSpace, short_names
 from nni_runner.experiment import Place
 from nni_runner.store import finite
 from nni_runner.trial import Trial
 
 UNKNOWN = object()  # stands for a value that only the code tells
+
+
+def names_of(space: SearchSpace, trials: Iterable[Trial]) -> dict[str, str]:
+    """Key -> name of the parameters; in a tuner's own search space those that trials had."""
+    if space.is_own:
+        return {key: key for trial in trials for key in trial.parameters}
+    return short_names(space)
 
 
 def trial_to_json(trial: Trial, place: Place) -> dict[str, Any]:

@@ -172,26 +172,6 @@ def test_a_wrong_file_runs_nothing(place: Path) -> None:
     assert not (place / "kept").exists()
 
 
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        (
-            "advisor:\n  codeDir: .\n  classFileName: own.py\n  className: Own",
-            "advisor: a class of your own can't be one; write a tuner (docs/own-algorithms.md)",
-        ),
-    ],
-)
-def test_what_is_not_offered_yet_is_said(written: str, message: str, place: Path) -> None:
-    """A file that is fine as such, of an experiment that can't be run."""
-    text = FIRST.replace("tuner:\n  builtinTunerName: Random", written).replace("    seed: 1\n", "")
-    (place / "files" / "one.yml").write_text(text)
-    (place / "files" / "own.py").write_text("class Own:\n    pass\n")
-    assert run("nnictl", "config", "validate", place / "files" / "one.yml").returncode == 0
-    done = run("nnictl", "create", "-c", place / "files" / "one.yml", "--foreground")
-    assert done.returncode == 1
-    assert f"error: {message}\n" in done.stderr
-
-
 @pytest.mark.parametrize(("name", "budget"), [("Hyperband", 2), ("BOHB", 1)])
 def test_an_advisor_chooses(name: str, budget: int, place: Path) -> None:
     """Trials find their budget among their parameters."""
@@ -335,3 +315,22 @@ def test_what_fails_to_start_leaves_nothing(place: Path) -> None:
     done = run("nnictl", "create", "--config", place / "files" / "one.yml")
     assert done.returncode == 1
     assert "logDir: is no folder" in done.stderr
+
+
+def test_trials_of_the_batch_tuner_get_a_set_of_parameters(place: Path) -> None:
+    """As NNI's do: the script knows nothing of the key that the sets have in the search space."""
+    sets = [{"x": 3, "name": "a"}, {"x": 5, "name": "b"}]
+    space = {"combine_params": {"_type": "choice", "_value": sets}}
+    (place / "space.json").write_text(json.dumps(space))
+    (place / "code" / "train.py").write_text(
+        "import nni\n"
+        "given = nni.get_next_parameter()\n"
+        "assert nni.get_current_parameter('x') == given['x']\n"
+        "assert given.keys() == {'x', 'name'}, given\n"
+        "nni.report_final_result(given['x'])\n"
+    )
+    file = place / "files" / "one.yml"
+    file.write_text(FIRST.replace("Random", "BatchTuner"))
+    trials = report("nni-run", "--config", file)["trials"]
+    assert [trial["value"] for trial in trials] == [3, 5]
+    assert [trial["parameters"] for trial in trials] == [{"combine_params": one} for one in sets]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import nni.experiment
 from conftest import ROOT, clean_environment, run
 from invariants import read
 from nni.experiment import (
@@ -32,6 +33,7 @@ while x and not os.path.exists("go"):
 nni.report_final_result({"default": x, "other": 1})
 """
 SPACE = {"x": {"_type": "uniform", "_value": [1, 2]}}
+KEPT = ("--experiments-dir", "kept")
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def config(**others: Any) -> ExperimentConfig:
     """Settings as NNI's users write them, by keywords."""
-    values = {
+    values: dict[str, Any] = {
         "trial_command": "python train.py",
         "trial_code_directory": "code",
         "search_space": SPACE,
@@ -201,6 +203,100 @@ def test_settings_as_a_file_has_them() -> None:
     }
     with pytest.raises(TypeError, match="tuner: expected its fields, found 'TPE'"):
         settings.tuner = "TPE"
+
+
+def test_as_nni_s_programs_have_it(folder: Path) -> None:
+    """The platform in its place, code and classes where the program runs, and its name is kept."""
+    (folder / "train.py").write_text(TRAIN)
+    (folder / "mine.py").write_text(
+        "from nni.tuner import Tuner\n"
+        "class Mine(Tuner):\n"
+        "    update_search_space = receive_trial_result = lambda self, *args: None\n"
+        "    generate_parameters = lambda self, number: {'x': number}\n"
+    )
+    settings = ExperimentConfig("local")
+    settings.experiment_name = "first try"
+    settings.trial_command = "python train.py"
+    settings.trial_concurrency = 1
+    settings.max_trial_number = 2
+    settings.max_experiment_duration = "1h"
+    settings.tuner.class_name = "mine.Mine"
+    settings.experiment_working_directory = "kept"
+    (folder / "go").touch()
+    experiment = Experiment(settings)
+    assert experiment.run(8080)
+    assert [result.value for result in experiment.export_data()] == [0, 1]
+    profile = experiment.get_experiment_profile()
+    assert profile["name"] == "first try"
+    assert profile["params"] == {
+        "experimentName": "first try",
+        "trialConcurrency": 1,
+        "maxTrialNumber": 2,
+        "maxExperimentDuration": "3600s",
+    }
+    assert profile["logDir"] == str(folder / "kept" / str(experiment.id))
+    assert "first try" in run("nnictl", "experiment", "list", "--all", *KEPT, cwd=folder).stdout
+    assert (
+        "first try" in run("nnictl", "experiment", "show", profile["id"], *KEPT, cwd=folder).stdout
+    )
+
+    seen = Experiment.view(str(experiment.id), non_blocking=True, experiments_dir="kept")
+    assert seen.export_data() == experiment.export_data()
+    resumed = Experiment.resume(profile["id"], wait_completion=False, experiments_dir="kept")
+    assert resumed.id == experiment.id
+    assert resumed.wait()
+
+
+def test_settings_from_a_file(folder: Path) -> None:
+    """Of either format; what is wrong there is told with its place."""
+    (folder / "space.json").write_text(json.dumps(SPACE))
+    file = folder / "config.yml"
+    file.write_text(
+        "trainingServicePlatform: local\nsearchSpacePath: space.json\ntrialConcurrency: 2\n"
+        "maxTrialNum: 7\nmaxExecDuration: 1h\ntrial: {command: python train.py, codeDir: code}\n"
+        "tuner: {builtinTunerName: Random, classArgs: {optimize_mode: maximize}}\n"
+    )
+    settings = ExperimentConfig.load("config.yml")
+    assert settings.trial_code_directory == str(folder / "code")
+    assert (settings.max_trial_number, settings.search_space) == (7, SPACE)
+    assert settings.tuner.class_args == {"optimize_mode": "maximize"}
+    file.write_text(file.read_text().replace("7", "-7"))
+    with pytest.raises(ValueError, match=r"config.yml:4:14: error: maxTrialNum: exp"):
+        ExperimentConfig.load(file)
+
+
+@pytest.mark.parametrize("platform", ["remote", ["local", "remote"]])
+def test_other_platforms(platform: Any) -> None:
+    """What to do instead is told at once."""
+    with pytest.raises(ValueError, match=r"platform: .* isn't offered: write platform local"):
+        Experiment(platform)
+
+
+def test_what_nni_has_for_other_platforms() -> None:
+    """A program that imports it learns why it isn't there."""
+    program = "from nni.experiment import Experiment, RemoteConfig"
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(
+        words, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert "has no RemoteConfig: trials run on this machine only" in done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        nni.experiment.other  # noqa: B018
+
+
+def test_a_frame(folder: Path) -> None:
+    """A row a trial, a column a parameter."""
+    pandas = pytest.importorskip("pandas")
+    let_go(folder)
+    experiment = Experiment(config(max_trial_number=3))
+    assert experiment.run()
+    found = experiment.to_frame()
+    assert isinstance(found, pandas.DataFrame)
+    assert list(found.columns) == ["status", "value", "seconds", "x"]
+    assert list(found.index) == [0, 1, 2]
+    assert (found["value"] == found["x"]).all()
+    assert found["value"].dtype == float
+    assert found.loc[found["value"].idxmin()]["status"] == "SUCCEEDED"
 
 
 def test_before_it_has_begun() -> None:

@@ -31,8 +31,8 @@ from waiting import wait_for
 
 PLAN = Plan(True, 20, None, 1, "Random", 0, baseline=True, gpus_per_trial=1)
 ADVICE = (
-    "; --gpus-per-trial goes by what nvidia-smi says, which comes with NVIDIA's driver: see that "
-    "it works, or leave that option out"
+    "; --gpus-per-trial (trialGpuNumber, gpuNum) goes by what nvidia-smi says, which comes with "
+    "NVIDIA's driver: see that it works, or ask for no GPUs"
 )
 # A trial says what it has, and fails where another has the same.
 TRAIN = '''
@@ -198,20 +198,20 @@ def test_cuda_visible_devices_limits_them(allowed: str, indices: list[int]) -> N
         (
             replace(PLAN, gpus_per_trial=3),
             None,
-            "--gpus-per-trial 3: expected 2 at most, the GPUs that may be used: "
-            "GPU 0 (Card, Ti), GPU 1 (Card, Ti)",
+            "--gpus-per-trial (trialGpuNumber, gpuNum): expected 2 at most, found 3; "
+            "the GPUs that may be used: GPU 0 (Card, Ti), GPU 1 (Card, Ti)",
         ),
         (
             PLAN,
             "-1",
-            "--gpus-per-trial 1: expected 0 at most, the GPUs that may be used: none; "
-            "CUDA_VISIBLE_DEVICES=-1 limits them",
+            "--gpus-per-trial (trialGpuNumber, gpuNum): expected 0 at most, found 1; "
+            "the GPUs that may be used: none; CUDA_VISIBLE_DEVICES=-1 limits them",
         ),
         (
             replace(PLAN, gpus_per_trial=2, gpu_indices=(1,)),
             None,
-            "--gpus-per-trial 2: expected 1 at most, the GPUs that may be used: "
-            "GPU 1 (Card, Ti); --gpu-indices limits them",
+            "--gpus-per-trial (trialGpuNumber, gpuNum): expected 1 at most, found 2; "
+            "the GPUs that may be used: GPU 1 (Card, Ti); --gpu-indices limits them",
         ),
         (
             replace(PLAN, gpu_indices=(0, 7)),
@@ -227,8 +227,8 @@ def test_cuda_visible_devices_limits_them(allowed: str, indices: list[int]) -> N
             PLAN,
             "MIG-6a1f",
             "CUDA_VISIBLE_DEVICES=MIG-6a1f: expected GPUs, found a MIG instance, which "
-            "--gpus-per-trial can't give to trials; leave that option out, and every trial finds "
-            "CUDA_VISIBLE_DEVICES as it is",
+            "--gpus-per-trial (trialGpuNumber, gpuNum) can't give to trials; leave that out, and "
+            "every trial finds CUDA_VISIBLE_DEVICES as it is",
         ),
     ],
 )

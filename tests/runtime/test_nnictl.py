@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -55,6 +56,9 @@ def test_an_experiment_from_its_start_to_its_deletion(start: Callable[..., Runni
     assert "x=2" in one.done("trial", "ls", one.folder)
     assert one.done("log", "trial", "-T", "1") == "\x1b[2Jtrial 1 é\n"
     assert one.done("log", "trial", "-T", "1", "--stderr") == "oops\n"
+    assert one.done("log", "trial", "-T", f"{one.id}-1", "--stderr") == "oops\n"
+    viewed = one.ctl("view", one.folder, "--port", "8080")
+    assert viewed.stderr == "--port has no effect: there is no web page\n"
     refused = one.ctl("experiment", "delete", one.id, "--yes")
     assert f"process {one.process.pid} on " in refused.stderr
     assert refused.returncode == 1
@@ -151,6 +155,30 @@ def test_many_at_once(start: Callable[..., Running]) -> None:
     one.report(130)
 
 
+def test_delete_all_that_have_ended(start: Callable[..., Running]) -> None:
+    """The others go on; it asks once for all of them."""
+    one = start()
+    ended = [one.folder.with_name(name) for name in ("older1", "older2")]
+    for folder in ended:
+        folder.mkdir()
+        shutil.copy(one.folder / "history.sqlite", folder)
+    asked = one.ctl("experiment", "delete", "--all")  # nobody answers
+    assert asked.returncode == 1
+    assert f"experiment {one.id} is running: it is kept\n" in asked.stderr
+    assert f"Delete 2 in {one.folder.parent}: older1, older2? [y/N]: " in asked.stderr
+    assert asked.stderr.endswith("\nerror: nothing was deleted\n")
+    assert all(folder.exists() for folder in ended)
+    said = one.done("experiment", "delete", "--all", "-y")
+    assert said == "experiment older1 deleted\nexperiment older2 deleted\n"
+    assert not any(folder.exists() for folder in ended)
+    nothing = one.ctl("experiment", "delete", "-a", "--yes")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert f"no experiment that has ended in {one.folder.parent}\n" in nothing.stderr
+    assert one.folder.exists()
+    one.done("stop")
+    one.report(130)
+
+
 def test_a_killed_runner(start: Callable[..., Running]) -> None:
     """Nobody waits for it, and what it left can be read and deleted."""
     one = start()
@@ -202,8 +230,12 @@ def kept(tmp_path: Path) -> Path:
         (["update", "duration", "z", "--value", "soon"], 2, "expected a duration such as 90s"),
         (["update", "concurrency", "z", "--value", "0"], 2, "0 is not in the range"),
         (["stop", "z", "--all"], 2, "say either an ID or --all"),
-        (["experiment", "delete"], 2, "Missing argument 'ID'"),
+        (["experiment", "delete"], 2, "say either an ID or --all"),
+        (["experiment", "delete", "z", "--all"], 2, "say either an ID or --all"),
         (["view", "nope"], 2, "no such experiment in"),
+        (["trial", "codegen", "z", "-T", "abc-0"], 2, "-T abc-0: is no trial of experiment z\n"),
+        (["log", "trial", "z", "-T", "x"], 2, "expected a trial's number or its id, found 'x'"),
+        (["log", "trial", "z", "-T", "-1"], 2, "expected a trial's number or its id, found '-1'"),
         (["trial", "ls", "z", "--head", "1", "--tail", "1"], 2, "say either --head or --tail"),
         (
             ["log", "stdout", "z"],

@@ -27,7 +27,7 @@ SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}}
 TUNER = """import json
 import nni
 from nni.tuner import Tuner
-from nni.utils import extract_scalar_reward
+from nni.utils import ClassArgsValidator, extract_scalar_reward
 from helper import number
 
 
@@ -267,7 +267,11 @@ WRONG = {
                "TypeError: "),
     "exit": ("import sys\n\nsys.exit(3)\n", "my_tuner.py:3: my_tuner can't be imported: "
              "SystemExit: 3"),
+    "nni": ("from nni.algorithms.hpo.tpe_tuner import TpeTuner\n", "No module named "
+            "'nni.algorithms'; NNI's own algorithms aren't here: derive from nni.tuner.Tuner\n"),
     "name": ("class Other: pass\n", "my_tuner.py: expected a class Counting in it, found none"),
+    "like": (TUNER.replace("Counting", "Countin"), "expected a class Counting in it, found "
+             "Countin\n"),
     "kind": ("class Counting: pass\n", "my_tuner.py: Counting: expected a subclass of "
              "nni.tuner.Tuner"),
     "arguments": (TUNER.replace("log, most=99", "most=99"), "algorithms: my_tuner.Counting("),

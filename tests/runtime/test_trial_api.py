@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import pytest
 import nni
 import nni_trial
 from conftest import clean_environment
+from nni.env_vars import trial_env_vars
+from nni.runtime import env_vars as later
 from nni.utils import merge_parameter
 
 pytestmark = pytest.mark.usefixtures("_standalone")
@@ -63,17 +66,36 @@ def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_outside_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parameters are {}, with a warning; reports go nowhere; ids say STANDALONE."""
+def test_outside_an_experiment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parameters are {}, with a warning; reports are printed; ids say STANDALONE."""
     monkeypatch.setattr(nni_trial, "_trial", nni_trial._Trial())
     for ask in (nni.get_next_parameter, nni.get_parameters, nni.get_next_parameters):
         with pytest.warns(UserWarning, match="outside an experiment"):
             assert ask() == {}
     assert nni.get_current_parameter("lr") is None
     nni.report_intermediate_result(1)
-    nni.report_final_result({"default": 1})
+    nni.report_final_result({"default": np.float32(1)})
+    printed = "nni: intermediate result 1\nnni: final result {'default': 1.0}\n"
+    assert capsys.readouterr() == (printed, "")
+    with pytest.raises(TypeError, match="expected a number"):
+        nni.report_final_result("1")
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    sys.stdout.close()
+    nni.report_final_result(1)
     assert nni.get_experiment_id() == nni.get_trial_id() == "STANDALONE"
     assert nni.get_sequence_id() == 0
+
+
+def test_the_environment_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is when somebody asks."""
+    assert trial_env_vars is later.trial_env_vars
+    assert trial_env_vars.NNI_OUTPUT_DIR is None
+    monkeypatch.setenv("NNI_OUTPUT_DIR", "here")
+    assert trial_env_vars.NNI_OUTPUT_DIR == "here"
+    with pytest.raises(AttributeError):
+        trial_env_vars.HOME  # noqa: B018
 
 
 def test_inside_an_experiment(results: Path) -> None:

@@ -50,6 +50,13 @@ def test_a_changed_space_adds_sets() -> None:
     assert many == [{"combine_params": "new"}, the(3)]
 
 
+def test_a_trial_gets_the_set_itself_and_any_other_option_by_its_key() -> None:
+    """As from NNI: the key is never there where the option is a set of parameters."""
+    tuner = started()
+    assert tuner.given(the(1), {}) == SETS[1]
+    assert tuner.given({"combine_params": "new"}, {}) == {"combine_params": "new"}
+
+
 EXPECTED = "BatchTuner takes one choice, whose options are sets of parameters"
 
 

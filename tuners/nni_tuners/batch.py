@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nni_annotate.domains import Choice
+from nni_annotate.space import Parameters
 from nni_tuners.encode import Floats
 from nni_tuners.errors import NoMoreTrialError, TunerError
 from nni_tuners.novelty import novelty
@@ -14,8 +15,16 @@ from nni_tuners.tuner import Tuner
 class BatchTuner(Tuner):
     """Runs the options of a single choice in their order, NNI's `combine_params`, and stops.
 
-    What has been tried otherwise is not tried again.
+    A trial gets the option alone where that is a set of parameters, as from NNI. What has been
+    tried otherwise is not tried again.
     """
+
+    def given(self, parameters: Parameters, extra: Parameters) -> Parameters:
+        """The option, if it is a set of parameters."""
+        options = list(parameters.values())
+        if len(options) == 1 and isinstance(options[0], dict):
+            return dict(options[0])
+        return super().given(parameters, extra)
 
     def prepare(self) -> None:
         """Raises TunerError unless the search space is one choice whose options are values."""

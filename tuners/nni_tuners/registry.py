@@ -83,10 +83,16 @@ def official_name(name: str) -> str:
     if _plain(name) in known:
         return known[_plain(name)]
     message = f"expected a tuner out of {', '.join(NAMES)}; found {name}"
-    if close := get_close_matches(_plain(name), known, n=1):
-        message += f"; did you mean {known[close[0]]}?"
+    names = {_stem(plain): official for plain, official in known.items()}
+    if close := get_close_matches(_stem(_plain(name)), names, n=1):
+        message += f"; did you mean {names[close[0]]}?"
     raise TunerError(message)
 
 
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter not in "_- ")
+
+
+def _stem(plain: str) -> str:
+    """What tells names apart: many end in the same word, which makes none of them alike."""
+    return plain.removesuffix("tuner")

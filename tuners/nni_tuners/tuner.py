@@ -128,12 +128,23 @@ class Tuner(ABC):
                 break
         return many
 
+    def given(self, parameters: Parameters, extra: Parameters) -> Parameters:
+        """What a trial gets that runs with these parameters and what it has besides."""
+        return parameters | extra
+
     def expect_trial(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:
         """Know of a trial that runs with parameters which somebody else chose.
 
         Raises TunerError where they lie outside the search space.
         """
         self.pending[parameter_id] = self._row_of(parameters)
+
+    def take_instead(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:
+        """Know that its trial ran with these in an earlier life, and not with what it suggests now.
+
+        Raises TunerError where they lie outside the search space.
+        """
+        self.expect_trial(parameter_id, parameters)
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Value], value: Any, **_: Any

@@ -19,6 +19,7 @@ from typing import Any
 
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace
+from nni_runner.api.calling import on_the_class_too
 from nni_runner.api.records import (
     TrialJob,
     TrialMetricData,
@@ -26,11 +27,13 @@ from nni_runner.api.records import (
     frame,
     job,
     metrics,
+    profile,
     result,
     trial_id,
 )
-from nni_runner.api.settings import Settings, in_snake_case
+from nni_runner.api.settings import ExperimentConfig, Settings, in_snake_case, with_folders
 from nni_runner.config.background import LOG, OUTPUT, begin, go_on
+from nni_runner.config.platforms import advice
 from nni_runner.config.problems import ConfigError
 from nni_runner.control import Sent
 from nni_runner.errors import RunnerError
@@ -52,13 +55,17 @@ class Experiment:
     can't be done is a RuntimeError. `port`, `debug` and the like are NNI's, without effect.
     """
 
-    def __init__(self, config_or_platform: Settings | str = "local") -> None:
-        self.config = Settings()
+    def __init__(self, config_or_platform: Settings | str | list[str] = "local") -> None:
         if isinstance(config_or_platform, Settings):
             self.config = config_or_platform
+        else:
+            is_one = isinstance(config_or_platform, str)
+            platform = str(config_or_platform) if is_one else "hybrid"
+            if platform != "local":
+                raise ValueError(f"platform: {advice(platform)}")
+            self.config = ExperimentConfig()
         if self.config.training_service.platform is None:
-            platform = config_or_platform if isinstance(config_or_platform, str) else "local"
-            self.config.training_service.platform = platform
+            self.config.training_service.platform = "local"
         self._place: Place | None = None
         self._shown = {LOG: 0, OUTPUT: 0}  # bytes of what its runner said and printed
 
@@ -83,7 +90,7 @@ class Experiment:
         self._refuse_another()
         with tempfile.TemporaryDirectory(prefix="nni-") as folder, _errors():
             file = Path(folder) / "experiment.json"
-            settings = self.config.to_json(Path.cwd())
+            settings = with_folders(self.config.to_json(Path.cwd()), Path.cwd())
             file.write_text(json.dumps(settings, default=_plain), encoding="utf-8")
             # It needs numpy, which takes its time; nothing else here does.
             from nni_runner.config.starting import get_ready
@@ -91,6 +98,7 @@ class Experiment:
             self._place = begin(file, get_ready(file, {}).experiments).place
         self._shown = {LOG: 0, OUTPUT: 0}
 
+    @on_the_class_too
     def resume(
         self, experiment_id: str, port: int | None = None, wait_completion: bool = True,
         debug: bool = False, experiments_dir: str | Path = DEFAULT_FOLDER,
@@ -102,6 +110,7 @@ class Experiment:
             go_on(self._begun())
         return self.wait() if wait_completion else True
 
+    @on_the_class_too
     def view(
         self, experiment_id: str, port: int | None = None, non_blocking: bool = True,
         experiments_dir: str | Path = DEFAULT_FOLDER,
@@ -171,8 +180,8 @@ class Experiment:
         return {trial_job_id: found.get(self.get_trial_job(trial_job_id).trialJobId, [])}
 
     def get_experiment_profile(self) -> dict[str, Any]:
-        """The experiment as `nnictl experiment show --json` does, without its trials."""
-        return self._read().to_json()
+        """The experiment as `nnictl experiment show --json` does, and by NNI's names."""
+        return profile(self._read())
 
     def export_data(self) -> list[TrialResult]:
         """The trials that have a result, by number."""

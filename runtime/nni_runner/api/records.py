@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from nni_annotate.space import short_names
 from nni_runner.existing import Existing
 from nni_runner.store import Store
+from nni_runner.tables import names_of
 from nni_runner.trial import Reported, Trial
 
 
@@ -45,6 +45,18 @@ class TrialJob:
     endTime: float | None  # noqa: N815
     cause: str
     finalMetricData: Any = field(default=None)  # noqa: N815
+
+
+def profile(one: Existing) -> dict[str, Any]:
+    """The documented object, and what NNI's programs read in theirs."""
+    facts = one.facts
+    params = {
+        "experimentName": one.name,
+        "trialConcurrency": facts["concurrency"],
+        "maxTrialNumber": facts["trials"],
+        "maxExperimentDuration": None if facts["seconds"] is None else f"{facts['seconds']:g}s",
+    }
+    return one.to_json() | {"params": params, "logDir": str(one.place.folder)}
 
 
 def job(one: Existing, trial: Trial) -> TrialJob:
@@ -97,7 +109,7 @@ def frame(one: Existing) -> Any:
     """
     pd: Any = import_module("pandas")  # no dependency of this project
 
-    names = short_names(one.space)
+    names = names_of(one.space, one.history.trials.values())
     rows = [
         {
             "trial": trial.number,

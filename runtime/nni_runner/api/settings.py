@@ -10,6 +10,7 @@ from typing import Any
 
 from nni_runner.config.fields import Field
 from nni_runner.config.kinds import Text
+from nni_runner.config.problems import ConfigError
 from nni_runner.config.second_format import SECOND
 
 _PATH = Text("a path")
@@ -85,6 +86,27 @@ class Settings:
         raise AttributeError(f"{place}{name}: no such setting{hint}")
 
 
+class ExperimentConfig(Settings):
+    """All settings, as NNI makes them: by keyword, after the platform."""
+
+    def __init__(self, training_service_platform: str | None = None, **values: Any) -> None:
+        super().__init__("", **values)
+        if training_service_platform is not None:
+            self.training_service.platform = training_service_platform
+
+    @classmethod
+    def load(cls, path: str | Path) -> ExperimentConfig:
+        """Those of a config file, of either format. Raises ValueError with all that is wrong."""
+        # They need numpy, which takes its time; nothing else here does.
+        from nni_runner.config.building import read_config
+        from nni_runner.config.showing import to_json
+
+        try:
+            return cls(**to_json(read_config(Path(path))))
+        except ConfigError as error:
+            raise ValueError("\n".join(map(str, error.diagnostics))) from None
+
+
 def AlgorithmConfig(  # noqa: N802 - NNI's name
     name: str, class_args: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -106,6 +128,15 @@ def CustomAlgorithmConfig(  # noqa: N802
 def LocalConfig(**values: Any) -> dict[str, Any]:  # noqa: N802
     """Where trials run: on this machine, with what it says of GPUs."""
     return {"platform": "local", **values}
+
+
+def with_folders(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The object with that folder for code and for classes where none is named."""
+    found = {"trialCodeDirectory": str(folder), **settings}
+    for name, section in settings.items():
+        if isinstance(section, dict) and "className" in section:
+            found[name] = {"codeDirectory": str(folder), **section}
+    return found
 
 
 def in_snake_case(text: str) -> str:

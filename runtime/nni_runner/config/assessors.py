@@ -49,9 +49,17 @@ def own_direction(
     return assessor
 
 
-def read_advisor(reading: Reading, section: str = "advisor") -> Builtin | Custom | None:
-    """The advisor, which may be called the tuner; None where there is none."""
-    return _read(reading, section, ADVISORS)
+def read_advisor(reading: Reading, section: str = "advisor") -> Builtin | None:
+    """The advisor, which may be called the tuner; None where there is none.
+
+    A class that speaks to NNI's processes finds none here.
+    """
+    advisor = _read(reading, section, ADVISORS)
+    if isinstance(advisor, Custom):
+        message = "a class of your own can't be one; write a tuner (docs/own-algorithms.md)"
+        reading.error(reading.sections[section], f"{section}: {message}")
+        return None
+    return advisor
 
 
 def is_advisor(reading: Reading) -> bool:

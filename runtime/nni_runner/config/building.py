@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import OwnSpace, SearchSpace
 from nni_runner.config import paths
 from nni_runner.config.arguments import called, read_mode, read_seed
 from nni_runner.config.assessors import is_advisor, own_direction, read_advisor, read_assessor
@@ -35,7 +35,8 @@ def read_config(path: Path) -> Config:
     """The experiment that a file describes. Raises ConfigError with all that is wrong."""
     reading = read_fields(read_document(path))
     tuner, advisor = _chooser(reading)
-    assessor, space, mode = read_assessor(reading), _space(reading), _mode(reading)
+    assessor, mode = read_assessor(reading), _mode(reading)
+    space = _space(reading, is_own=isinstance(tuner, Custom))
     code_directory = paths.folder(reading, "code_directory")
     experiments = paths.new_folder(reading, "experiments", str(DEFAULT_FOLDER))
     seed = read_seed(reading) if isinstance(tuner, Builtin) else None
@@ -58,7 +59,7 @@ def read_config(path: Path) -> Config:
     )
 
 
-def _chooser(reading: Reading) -> tuple[Builtin | Custom | None, Builtin | Custom | None]:
+def _chooser(reading: Reading) -> tuple[Builtin | Custom | None, Builtin | None]:
     """The tuner or the advisor."""
     sections = reading.sections
     if not sections.keys() & {"tuner", "advisor"}:
@@ -78,8 +79,11 @@ def _chooser(reading: Reading) -> tuple[Builtin | Custom | None, Builtin | Custo
     return read_tuner(reading), None
 
 
-def _space(reading: Reading) -> SearchSpace | None:
-    """The search space of the file, where annotations don't say it."""
+def _space(reading: Reading, *, is_own: bool) -> SearchSpace | None:
+    """The search space of the file, where annotations don't say it.
+
+    A tuner of the user's own needs none.
+    """
     given = [to for to in ("space", "space_file") if to in reading.values]
     if reading.get("use_annotation"):
         for to in given:
@@ -98,8 +102,8 @@ def _space(reading: Reading) -> SearchSpace | None:
         return None
     if not given:
         _say_missing(reading)
-        return None
-    space = read_space(reading)
+        return OwnSpace() if is_own else None
+    space = read_space(reading, is_own=is_own)
     if space is not None and not space:
         found = reading.values[given[0]]
         reading.error(found.where, f"{found.name}: expected a parameter at least, found none")

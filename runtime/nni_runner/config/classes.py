@@ -30,7 +30,9 @@ def read_custom(reading: Reading, section: str) -> Custom | None:
     else:
         module, class_name = _by_module(reading, section)
     directory = paths.folder(reading, f"{section}.code_directory")
-    if not module or not class_name:
+    to = f"{section}.code_directory"
+    is_known = to in reading.values or to not in reading.seen
+    if not module or not class_name or not is_known:
         return None
     file = directory.joinpath(*module.split("."))
     is_there = file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()
@@ -68,7 +70,8 @@ def _by_module(reading: Reading, section: str) -> tuple[str, str]:
     to = f"{section}.class_name"
     name = _required(reading, to, "module and class, such as my_tuner.MyTuner")
     module, dot, class_name = name.rpartition(".")
-    if name and not all(part.isidentifier() for part in (*module.split("."), class_name)):
+    is_file = class_name == "py"
+    if name and (is_file or not all(p.isidentifier() for p in (*module.split("."), class_name))):
         message = f'expected module and class, such as my_tuner.MyTuner, found "{name}"'
         reading.error(reading.values[to].where, f"{reading.name_of(to)}: {message}")
         return "", ""

@@ -31,8 +31,8 @@ def validate(file: Path) -> None:
 
     with all_told():
         found = read_config(file)
-        target = read_code(found) if found.use_annotation or found.space is not None else None
-        show((*remarks(found), *(target.warnings if target else ())))
+        target = read_code(found)
+        show((*remarks(found), *target.warnings))
     click.echo(f"{file}: fine, in {found.reading.format.title}", err=True)
 
 

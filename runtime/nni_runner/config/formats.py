@@ -91,7 +91,8 @@ def unknown(format_: Format, section: str, name: str) -> str:
     if ours and _section(ours[0]) == section:
         return f"no such field in {format_.title}; did you mean {ours[0].name}?"
     if ours and not (theirs and theirs.name == name):
-        return f"stands in the wrong place: in {format_.title} it is {ours[0].name}"
+        places = " or ".join(each.name for each in _with_effect(ours))
+        return f"stands in the wrong place: in {format_.title} it is {places}"
     if theirs:
         names = format_.counterparts(theirs, other)
         instead = f"write {', '.join(names)} instead" if names else "leave it out"
@@ -107,6 +108,11 @@ def unknown(format_: Format, section: str, name: str) -> str:
     if "classArgs" in map(_leaf, near):
         expected += f"; arguments of the {section} stand in classArgs"
     return f"no such field in {format_.title}; expected one of {expected}"
+
+
+def _with_effect(fields: list[Field]) -> list[Field]:
+    """Those that do something; all of them where none does."""
+    return [field for field in fields if not field.note and not field.is_foreign] or fields
 
 
 def _ordinal(format_: Format) -> str:

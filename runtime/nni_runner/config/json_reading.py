@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-from nni_annotate.diagnostics import Diagnostic
+from nni_annotate.diagnostics import Diagnostic, Where
 from nni_runner.config.nodes import Array, Entry, Node, Object, Scalar
 from nni_runner.config.scalars import resolve
 from nni_runner.config.text import Text
 
 DEEPEST = 64
+NO_COMMENTS = "JSON knows no comments"
+_COMMENTS = ("//", "/*")  # no YAML either
 _TOKEN = re.compile(
     r"""[ \t\n\r]*(?:
     (?P<mark>[{}\[\],:])
@@ -32,6 +34,20 @@ def read_json(text: Text) -> tuple[Node, list[Diagnostic]]:
     if reader.kind != "end":
         raise NoJSONError
     return node, reader.problems
+
+
+def no_json(text: Text) -> tuple[Where, str] | None:
+    """Where a text stops to be JSON, and why; None where it is JSON."""
+    try:
+        json.loads(text.content)
+    except json.JSONDecodeError as error:
+        rest = text.content[error.pos :]
+        why = error.msg[:1].lower() + error.msg[1:]
+        why = NO_COMMENTS if rest.startswith(_COMMENTS) else why
+        return text.at(error.lineno, error.colno), why
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 class _Reader:

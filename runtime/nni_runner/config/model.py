@@ -53,7 +53,7 @@ class Config:
     seed: int | None
     tuner: Builtin | Custom | None
     assessor: Builtin | Custom | None
-    advisor: Builtin | Custom | None
+    advisor: Builtin | None
     experiments: Path
     gpus_per_trial: int | None
     trials_per_gpu: int

@@ -59,6 +59,8 @@ def overridden(plan: Plan, options: Mapping[str, Any], target: Target, experimen
     tried = (values for path in options.get("tried", ()) for values in read_sets(path, target))
     plan = replace(plan, **changed, tried=tuple(tried))
     plan = replace(plan, learned=_learned(options, target, experiments, plan.maximize))
+    if target.space.is_own and plan.tuner_directory is None:
+        raise UsageError(f"--tuner {plan.tuner} needs a search space, which the file has none of")
     check_limit(plan)
     make(plan)
     check_assessor(plan)

@@ -24,9 +24,7 @@ _SCRIPT = re.compile(r"\s*(?:\S*/)?python[\d.]*\s+([\w./-]+\.py)\b")
 def read_code(config: Config) -> Target:
     """The code with its search space. Raises ConfigError; CompileError with what is wrong in it."""
     if not config.use_annotation:
-        if config.space is None:
-            message = "a class of your own can't do without a search space yet"
-            raise _at(config, config.reading.top(), message)
+        assert config.space is not None
         return Target(config.code_directory, config.space, None, (), None, (), space_is_given=True)
     where = config.reading.values["use_annotation"].where
     shown = as_shown(config.reading, config.code_directory)
@@ -44,21 +42,13 @@ def read_code(config: Config) -> Target:
     return target
 
 
-def check_is_offered(config: Config) -> None:
-    """Raises ConfigError for what a file may say and the runner doesn't do."""
-    if isinstance(config.advisor, Custom):
-        message = "a class of your own can't be one; write a tuner (docs/own-algorithms.md)"
-        raise _at(config, config.reading.sections["advisor"], f"advisor: {message}")
-
-
 def shell(command: str) -> tuple[str, ...]:
     """The words that have a shell run a line, bash where there is one, as NNI does."""
     return ("bash" if shutil.which("bash") else "sh", "-c", command)
 
 
 def plan_of(config: Config, target: Target) -> Plan:
-    """The limits and ways of the experiment. Raises ConfigError for what isn't offered yet."""
-    check_is_offered(config)
+    """The limits and ways of the experiment."""
     return Plan(
         maximize=config.optimize_mode == "maximize",
         trials=config.trials,
@@ -74,6 +64,7 @@ def plan_of(config: Config, target: Target) -> Plan:
         trials_per_gpu=config.trials_per_gpu,
         gpu_indices=config.gpu_indices,
         use_active_gpus=config.use_active_gpus,
+        name=config.name,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from nni_annotate.space import OwnSpace, SearchSpace
 from nni_runner.config.model import Builtin, Config, Custom
 from nni_runner.config.scalars import resolve
 
@@ -24,7 +25,7 @@ def to_json(config: Config) -> dict[str, Any]:
     fields = {
         "experimentName": config.name,
         "useAnnotation": config.use_annotation,
-        "searchSpace": config.space.to_json() if config.space is not None else None,
+        "searchSpace": _space(config.space),
         "trialCommand": config.command,
         "trialCodeDirectory": str(config.code_directory),
         "trialConcurrency": config.concurrency,
@@ -86,6 +87,13 @@ def _algorithm(algorithm: Builtin | Custom | None, chooser: Config | None) -> di
         arguments |= {"optimize_mode": chooser.optimize_mode}
         arguments |= {"seed": chooser.seed} if chooser.seed is not None else {}
     return _without_none({"name": algorithm.name, "classArgs": arguments or None})
+
+
+def _space(space: SearchSpace | None) -> dict[str, Any] | None:
+    """As a file has it; one that is all its tuner's own may be none."""
+    if isinstance(space, OwnSpace):
+        return dict(space.data) or None
+    return space.to_json() if space is not None else None
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 from nni_annotate.diagnostics import Where
@@ -21,6 +22,8 @@ _NOT_HERE = {
     "enas": "RegularizedEvolution and TPE take mutable layers too",
     "dngo": "take GP or auto",
 }
+_COMMON = ("optimize_mode", "seed")  # arguments of every tuner
+_OWN = "; one of your own goes by a name after nnictl algo register"
 _IGNORED = ("parallel_optimize", "constant_liar_type")  # of NNI's TPE, Anneal and Random
 _SAME = ("n_startup_jobs", "n_ei_candidates")  # of NNI's tpe_args, those that mean the same here
 
@@ -57,12 +60,25 @@ def try_tuner(
             name, _, message = str(error).partition(": ")
             if name not in arguments:
                 return reading.error(where, f"tuner {tuner.name}: {error}")
-            place = _place(reading, name, at_key=message.startswith("no such"))
-            reading.error(place, f"{called(reading, 'tuner', name)}: {message}")
+            is_unknown = message.startswith("no such")
+            place = _place(reading, name, at_key=is_unknown)
+            said = _with_common(name, message) if is_unknown else message
+            reading.error(place, f"{called(reading, 'tuner', name)}: {said}")
             del arguments[name]
     if space:
         _give_space(reading, tuner, made, space)
     return None
+
+
+def _with_common(name: str, message: str) -> str:
+    """What is said of an unknown argument, with those that every tuner takes among the known."""
+    known = ", ".join(_COMMON)
+    before, expected, others = message.partition("expected ")
+    others = others.removeprefix("one of ")
+    known = known if others == "none" else f"{known}, {others}"
+    if close := difflib.get_close_matches(name, _COMMON, n=1):
+        known = f"{known.partition('; did')[0]}; did you mean {close[0]}?"
+    return f"{before}{expected}one of {known}"
 
 
 def _official(reading: Reading) -> str | None:
@@ -80,7 +96,8 @@ def _official(reading: Reading) -> str | None:
     try:
         return official_name(short)
     except TunerError:
-        reading.error(found.where, message)
+        own = "" if "did you mean" in message else _OWN
+        reading.error(found.where, message + own)
         return None
 
 

@@ -235,5 +235,6 @@ class _Composer:
 def _tag_message(tag: str) -> str:
     name = tag.replace(_TAG, "!!")
     if "python" in name:
-        return f"{name}: objects of Python aren't made from files; write a plain value"
+        plain = "the path as text, such as ../tuners" if "pathlib" in name else "a plain value"
+        return f"{name}: objects of Python aren't made from files; write {plain}"
     return f"{name}: expected no tag, or one of !!str, !!int, !!float, !!bool and !!null"

@@ -12,6 +12,7 @@ from nni_runner.gpus.lookout import Look, look
 from nni_runner.gpus.nvidia import Card, read_cards
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+_ASKED = "--gpus-per-trial (trialGpuNumber, gpuNum)"  # as the command line and files call it
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ def find_cards(plan: Plan) -> Found:
         seen = Look() if plan.use_active_gpus else look()
     except RunnerError as error:
         raise RunnerError(
-            f"{error}; --gpus-per-trial goes by what nvidia-smi says, which comes with NVIDIA's "
-            "driver: see that it works, or leave that option out"
+            f"{error}; {_ASKED} goes by what nvidia-smi says, which comes with NVIDIA's driver: "
+            "see that it works, or ask for no GPUs"
         ) from None
     allowed = os.environ.get(VISIBLE)
     cards = listed if allowed is None else visible(listed, allowed)
@@ -42,7 +43,7 @@ def find_cards(plan: Plan) -> Found:
         limit = "" if allowed is None else f"; {VISIBLE}={allowed} limits them"
         limit = limit if plan.gpu_indices is None else "; --gpu-indices limits them"
         raise RunnerError(
-            f"--gpus-per-trial {plan.gpus_per_trial}: expected {len(cards)} at most, the GPUs that "
+            f"{_ASKED}: expected {len(cards)} at most, found {plan.gpus_per_trial}; the GPUs that "
             f"may be used: {_listed(cards)}{limit}"
         )
     return Found(tuple(cards), seen)
@@ -58,8 +59,8 @@ def visible(listed: Iterable[Card], allowed: str) -> list[Card]:
         if word.startswith("MIG-"):
             raise RunnerError(
                 f"{VISIBLE}={allowed}: expected GPUs, found a MIG instance, which "
-                "--gpus-per-trial can't give to trials; leave that option out, and every trial "
-                f"finds {VISIBLE} as it is"
+                f"{_ASKED} can't give to trials; leave that out, and every trial finds {VISIBLE} "
+                "as it is"
             )
         meant = [card for card in listed if _is_meant(word, card)]
         if len(meant) != 1:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from nni_annotate.domains import show
@@ -38,7 +39,7 @@ def load(name: str, directory: Path, kind: type[T]) -> type[T]:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:
             raise RunnerError(
-                f"{place(error, directory)}: {module_name} can't be imported: {of(error)}"
+                f"{place(error, directory)}: {module_name} can't be imported: {_missed(error)}"
             ) from error
     file = Path(module.__file__ or "")
     if not file.resolve().is_relative_to(directory.resolve()):
@@ -47,11 +48,26 @@ def load(name: str, directory: Path, kind: type[T]) -> type[T]:
         )
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
-        raise RunnerError(f"{file}: expected a class {class_name} in it, found none")
+        raise RunnerError(
+            f"{file}: expected a class {class_name} in it, found {_classes(module, kind)}"
+        )
     if not issubclass(found, kind):
         expected = f"{kind.__module__}.{kind.__name__}"
         raise RunnerError(f"{file}: {class_name}: expected a subclass of {expected}")
     return found
+
+
+def _classes(module: ModuleType, kind: type) -> str:
+    """The classes of that kind that a module defines."""
+    own = (one for one in vars(module).values() if isinstance(one, type) and issubclass(one, kind))
+    return ", ".join(one.__name__ for one in own if one.__module__ == module.__name__) or "none"
+
+
+def _missed(error: BaseException) -> str:
+    """An error in words; of NNI's own algorithms also what there is to derive from."""
+    is_nni_s = isinstance(error, ModuleNotFoundError) and str(error.name).startswith("nni.")
+    hint = "; NNI's own algorithms aren't here: derive from nni.tuner.Tuner" if is_nni_s else ""
+    return of(error) + hint
 
 
 def place(error: BaseException, directory: Path) -> str:

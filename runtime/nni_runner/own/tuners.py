@@ -9,7 +9,7 @@ from typing import Any
 from nni import NoMoreTrialError as NoMoreOfOwn
 from nni.tuner import Tuner as OwnTuner
 from nni_annotate.domains import Value
-from nni_annotate.space import Parameters
+from nni_annotate.space import OwnSpace, Parameters, from_record
 from nni_runner.errors import RunnerError
 from nni_runner.own.loading import make_own
 from nni_tuners import NoMoreTrialError, Tuner
@@ -32,7 +32,9 @@ class Adapted(Tuner):
 
     def update_search_space(self, search_space: Mapping[str, Any]) -> None:
         """Told as it is."""
-        self._own.update_search_space(dict(search_space))
+        space = from_record(search_space)
+        told = space.data if isinstance(space, OwnSpace) else search_space
+        self._own.update_search_space(dict(told))
 
     def generate_parameters(self, parameter_id: int, **_: Any) -> Parameters:
         """Its suggestion, whatever that is."""
@@ -49,6 +51,11 @@ class Adapted(Tuner):
     def expect_trial(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:  # noqa: ARG002
         """NNI says nothing of trials that others chose before they have a result."""
         self._given.pop(parameter_id, None)
+
+    def take_instead(self, parameter_id: int, parameters: Mapping[str, Value]) -> None:
+        """Their result comes as if it had suggested them: it may have no seed."""
+        if parameter_id in self._given:
+            self._given[parameter_id] = dict(parameters)
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Value], value: Any, **_: Any

@@ -12,7 +12,7 @@ from typing import Any
 from nni_annotate.cli import count
 from nni_annotate.domains import show
 from nni_annotate.errors import SpaceError
-from nni_annotate.space import Parameters, SearchSpace, by_key
+from nni_annotate.space import Parameters, SearchSpace, by_key, in_order
 from nni_runner.errors import RunnerError
 from nni_runner.trial import Status, metric
 
@@ -116,7 +116,7 @@ def _parameters(found: Any, space: SearchSpace) -> Parameters:
     missing = [key for key in space if key not in given]
     if missing:
         raise _RowError(f"parameter: expected {', '.join(missing)} too")
-    return {key: given[key] for key in space}
+    return in_order(given, space)
 
 
 def _value(found: Any) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nni_annotate.cli import count
-from nni_annotate.space import SearchSpace
+from nni_annotate.space import SearchSpace, from_record
 from nni_runner.common import PATH, as_json, of_experiment, print_json
 from nni_runner.control import Sent
 from nni_runner.errors import RunnerError, UsageError
@@ -93,7 +93,7 @@ def _keep(place: Place, space: SearchSpace, found: Read) -> str:
     with locked(place.folder):
         store = Store(place.history)
         try:
-            if SearchSpace.from_json(store.description()["search_space"]) != space:
+            if from_record(store.description()["search_space"]) != space:
                 raise UsageError("the search space has changed meanwhile; import them again")
             store.record([Imported(found.results, time.time())])
         finally:
