@@ -119,6 +119,8 @@ def test_what_an_import_prints_every_trial_prints(bench: Bench, tmp_path: Path) 
     [
         ("from threading import Thread, Event\nThread(target=Event().wait, daemon=True).start()",
          "importing it starts a thread"),
+        ("import _thread, time\n_thread.start_new_thread(time.sleep, (99,))",
+         "importing it starts a thread"),
         ("import os; os._exit(3)", "importing it ends the process"),
     ],
 )  # fmt: skip

@@ -79,13 +79,30 @@ def forget(own: frozenset[str]) -> None:
 
 def _unfit() -> str:
     """Why this process may not be forked, "" where it may."""
-    if threading.active_count() > 1:
+    if threading.active_count() > 1 or _threads() > _threads_of_openblas():
         return "importing it starts a thread"
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     if cuda is not None and getattr(cuda, "is_initialized", bool)():
         return "importing it initialises CUDA"
     return ""
+
+
+def _threads() -> int:
+    """Those besides this one, whoever has started them."""
+    return len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - pathlib is slow to import
+
+
+def _threads_of_openblas() -> int:
+    """How many it may have started as numpy or scipy was loaded; it knows what to do at a fork."""
+    if _threads() == 0:
+        return 0
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        names = {line.split()[-1] for line in file}
+    copies = sum("openblas" in name.rpartition("/")[2] for name in names)
+    set_to = [os.environ.get(f"{name}_NUM_THREADS", "") for name in ("OPENBLAS", "GOTO", "OMP")]
+    numbers = [int(text) for text in set_to if text.isdigit() and int(text)]
+    return copies * ((numbers or [len(os.sched_getaffinity(0))])[0] - 1)
 
 
 def _redirected(fd: int) -> int:
