@@ -10,7 +10,7 @@ from nni_runner.launchers.launcher import Exited, Job, Launcher, Notices, Preloa
 from nni_runner.launchers.local import LocalLauncher
 from waiting import wait_for
 
-LIMIT = 20  # seconds that nothing here should take
+LIMIT = 60  # seconds that nothing here should take
 PRINT_PIDS = "import os, time; print(os.getpid(), os.getppid(), flush=True); time.sleep(99)"
 
 
