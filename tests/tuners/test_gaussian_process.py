@@ -8,7 +8,14 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nni_tuners.encode import Floats
-from nni_tuners.gaussian_process import Data, MarginalLikelihood, Posterior, Prior, fit
+from nni_tuners.gaussian_process import (
+    Data,
+    MarginalLikelihood,
+    Posterior,
+    Prior,
+    fit,
+    lower_inverse,
+)
 from nni_tuners.improvement import log_improvement
 from nni_tuners.utilities import find_utility
 
@@ -144,3 +151,12 @@ def test_no_columns() -> None:
     posterior = Posterior(data, fit(data, USUAL, [USUAL.means(0)], 20))
     mean, _ = posterior.predict(np.empty((2, 0)))
     assert mean == pytest.approx([0, 0], abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 40, 41, 83, 250])
+def test_inverts_triangular_matrices(size: int) -> None:
+    rng = np.random.default_rng(size)
+    lower = np.tril(rng.normal(size=(size, size)), -1) / max(size, 1) + np.eye(size)
+    found = lower_inverse(lower)
+    np.testing.assert_allclose(found, np.linalg.inv(lower), atol=1e-12)
+    assert (np.triu(found, 1) == 0).all()

@@ -72,3 +72,21 @@ def test_the_best_come_first() -> None:
     scores = score(Search(code, rng).best_rows(score, code.draw(rng, 3)))
     assert scores[0] == scores.max()
     assert (np.diff(scores[5:]) <= 0).all()
+
+
+def test_given_options_stay() -> None:
+    code, rng = Code(SPACES["options"]), np.random.default_rng(0)
+    target = code.draw(rng, 1)[0]
+    other = (target[2] + 1) % 4
+    rows = Search(code, rng, {2: other}).best_rows(Nearness(code, target), code.draw(rng, 3))
+    assert (rows[:, 2] == other).all()
+    assert (np.delete(rows[0], 2) == np.delete(target, 2)).all()
+
+
+def test_a_given_branch_is_searched() -> None:
+    code, rng = Code(SPACES["nested"]), np.random.default_rng(0)
+    target = code.settled(code.draw(rng, 1))[0]
+    other = 1 - target[0]
+    rows = Search(code, rng, {0: other}).best_rows(Nearness(code, target), target[None])
+    assert (rows[:, 0] == other).all()
+    assert (rows == code.settled(rows)).all()

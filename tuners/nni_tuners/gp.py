@@ -12,6 +12,7 @@ from __future__ import annotations
 from nni_tuners.arguments import check_count, check_number
 from nni_tuners.encode import Floats
 from nni_tuners.novelty import untried
+from nni_tuners.options import drawn_options
 from nni_tuners.search import Search
 from nni_tuners.start import Start
 from nni_tuners.surrogate import Surrogate, Worth
@@ -61,7 +62,6 @@ class GPTuner(Tuner):
     def prepare(self) -> None:
         """Lay out the start in this search space."""
         self._start = Start(self, self.cold_start_num, with_middle=True)
-        self._search = Search(self.code, self.rng)
         self._surrogate = Surrogate(self, self.alpha)
 
     @property
@@ -70,9 +70,10 @@ class GPTuner(Tuner):
         return self._surrogate.is_warm(self.cold_start_num)
 
     def suggest(self) -> Floats:
-        """The row of the largest utility; untried while there are such rows."""
+        """The row of the largest utility, at times with drawn options; untried if there are any."""
         if not self.is_warm:
             return self._start.suggest()
         expected = self._surrogate.learn()
         score = Worth(expected, self.utility)
-        return untried(self, self._search.best_rows(score, expected.good), score)
+        search = Search(self.code, self.rng, drawn_options(self))
+        return untried(self, search.best_rows(score, expected.good), score)

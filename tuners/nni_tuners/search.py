@@ -7,12 +7,14 @@ The RPROP Algorithm, 1993), all else by trying its other values one at a time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from nni_tuners.encode import Code, Floats
+from nni_tuners.options import with_options
 
 DRAWN = 400  # rows from the prior
 CHANGED = 400  # changes of good trials
@@ -60,15 +62,21 @@ class Ranked:
 
 
 class Search:
-    """Looks for rows of large scores in one search space."""
+    """Looks for rows of large scores in one search space.
 
-    def __init__(self, code: Code, rng: np.random.Generator) -> None:
+    given: the options that its rows have in these columns
+    """
+
+    def __init__(
+        self, code: Code, rng: np.random.Generator, given: Mapping[int, float] | None = None
+    ) -> None:
         self._code, self._rng = code, rng
+        self._given = given or {}
         self._is_number = code.options == 0
         self._values = {
             column: values
             for column in range(len(code.columns))
-            if (values := code.values(column)) is not None
+            if column not in self._given and (values := code.values(column)) is not None
         }
         is_listed = np.isin(np.arange(len(code.options)), list(self._values))
         self._is_smooth = self._is_number & ~is_listed
@@ -80,8 +88,8 @@ class Search:
         """
         found = self._ranked(score, self.candidates(good, DRAWN, CHANGED))
         for _ in range(ROUNDS):
-            changes = self._changes(found.best(PARENTS).rows, CHANGED_IN_ROUND)
-            found += self._ranked(score, self._code.settled(changes))
+            parents = found.best(PARENTS).rows
+            found += self._ranked(score, self.candidates(parents, 0, CHANGED_IN_ROUND))
         found = found.best(len(found.rows))
         improved = self._improved(score, _distinct(found, IMPROVED))
         return np.concatenate([improved.best(IMPROVED).rows, found.rows])
@@ -89,7 +97,8 @@ class Search:
     def candidates(self, good: Floats, drawn: int, changed: int) -> Floats:
         """So many rows from the prior, and so many changes of good ones, the best first."""
         code, rng = self._code, self._rng
-        return code.settled(np.concatenate([code.draw(rng, drawn), self._changes(good, changed)]))
+        rows = np.concatenate([code.draw(rng, drawn), self._changes(good, changed)])
+        return code.settled(with_options(rows, self._given))
 
     def _ranked(self, score: Score, rows: Floats) -> Ranked:
         return Ranked(rows, score(rows))

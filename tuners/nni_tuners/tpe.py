@@ -17,6 +17,7 @@ import numpy as np
 from nni_tuners.arguments import check_count, check_flag, check_share
 from nni_tuners.encode import MAX_LISTED, Floats
 from nni_tuners.novelty import untried
+from nni_tuners.options import drawn_options, with_options
 from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
 from nni_tuners.start import Start
 from nni_tuners.tuner import Tuner
@@ -69,7 +70,8 @@ class TPETuner(Tuner):
         if len(losses) < self.n_startup_jobs or np.isnan(losses).all():
             return self._start.suggest()
         good, others = self._densities()
-        candidates = self.code.snap(good.sample(self.rng, self.n_ei_candidates))
+        drawn = good.sample(self.rng, self.n_ei_candidates)
+        candidates = self.code.snap(with_options(drawn, drawn_options(self)))
 
         def score(rows: Floats) -> Floats:
             rows = self.code.without_inactive(rows)
