@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -134,13 +135,15 @@ def test_a_hopeless_trial_is_stopped(runs: Callable[..., Runs]) -> None:
     assert isinstance(assessor, Below)
     name = f"-{AT}"
     mine = [heard for heard in assessor.heard if heard[0] == name]
-    assert mine == [(name, [0.1]), (name, [0.1, 0.1]), (name, [0.1, 0.1, 0.1]), (name, False)]
+    reports = len(mine) - 1  # as many as it got to before it was stopped
+    assert 1 <= reports <= 3
+    assert mine == [*((name, [0.1] * number) for number in range(1, reports + 1)), (name, False)]
     assert [who for who, what in assessor.heard if what is True] == ["-0", "-1", "-3", "-4", "-5"]
     told = report.to_json()["trials"][AT]
     assert (told["status"], told["value"], told["cause"]) == ("EARLY_STOPPED", None, trial.cause)
     text = report.to_text()
     assert "(5 succeeded, 1 early_stopped)" in text
-    assert "Stopped early by Mine: 1 trial, after 3 intermediate results on average\n" in text
+    assert re.search(r"\nStopped early by Mine: 1 trial, after [123] intermediate result", text)
     shown = run("nnictl", "trial", "ls", folder).stdout
     assert "EARLY_STOPPED" in shown
     assert trial.cause in shown

@@ -76,7 +76,7 @@ class Exited:
     end: End = End.ITSELF
     problem: str = ""
     left: int = 0
-    at: float = field(default_factory=time.monotonic, compare=False)
+    at: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
