@@ -155,7 +155,7 @@ def test_what_is_no_python_is_copied_where_it_holds_no_annotation(
 
 def test_ten_megabytes_are_compiled(source: Path, tmp_path: Path) -> None:
     """A table beside an annotation, in one line or in many, is carried over as it is."""
-    table = b"rows = [" + b"1.5, " * 100_000 + b"]\n"
+    table = b"rows = [" + b"1.5, " * 20_000 + b"]\n"
     lines = b"text = '''\n" + b"a line of some length, as in a file\n" * 280_000 + b"'''\n"
     (source / "train.py").write_bytes(table + lines + ANNOTATED)
     write_tree(compile_tree(source), tmp_path / "out")

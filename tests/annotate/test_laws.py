@@ -35,7 +35,7 @@ def compiled(program: Program) -> CompiledModule:
 
 
 @given(programs())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_identity_lines_and_bytes(program: Program) -> None:
     """Laws 1, 3, 4, 5, 6: without an experiment nothing differs; outside of holes not a byte."""
     code = compiled(program).code

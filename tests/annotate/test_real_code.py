@@ -51,7 +51,7 @@ def files(draw: st.DrawFn) -> Path:
 
 
 @given(files(), st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_only_annotated_statements_change(path: Path, seed: int) -> None:
     """Laws 1, 3, 4: no other line differs by a byte, and undone it is the source's tree."""
     injected = inject(path.read_bytes(), random.Random(seed))
