@@ -135,11 +135,13 @@ class ForkServer:
         except ChildProcessError:
             pass
         if self._ended and not self._strays():
-            for pipe, status in self._ended:
-                _write(pipe, f"E {os.waitstatus_to_exitcode(status)} {self._left}\n")
+            while self._ended:  # nobody knows any more which of them left how many
+                left = -(-self._left // len(self._ended))
+                self._left -= left
+                pipe, status = self._ended.pop()
+                _write(pipe, f"E {os.waitstatus_to_exitcode(status)} {left}\n")
                 os.close(pipe)
-            self._ended.clear()
-            self._since, self._left = 0.0, 0
+            self._since = 0.0
 
     def _strays(self) -> list[int]:
         """Children that are no trials: what trials that are over have left behind."""
