@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields
+from difflib import get_close_matches
 
 from nni_annotate.errors import SpaceError
 from nni_annotate.hierarchy import (
@@ -98,8 +99,10 @@ def _domain(entry: object) -> Domain:
     if name == MutableLayer.type:
         return _mutable_layer(arguments)
     if not isinstance(name, str) or name not in TYPES:
-        expected = ", ".join([*TYPES, MutableLayer.type])
-        raise SpaceError(f"expected a _type out of {expected}; found {show(name)}")
+        known = [*TYPES, MutableLayer.type]
+        near = get_close_matches(name, known, n=1) if isinstance(name, str) else []
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SpaceError(f"expected a _type out of {', '.join(known)}; found {show(name)}{hint}")
     if not isinstance(arguments, (list, tuple)):
         raise SpaceError(f"expected a list as _value of {name}, found {show(arguments)}")
     return make_domain(name, list(arguments))

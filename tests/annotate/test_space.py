@@ -288,7 +288,8 @@ def test_what_nested_json_stands_for() -> None:
         (
             {"_type": "mutable_layers", "_value": {}},
             "expected a _type out of choice, randint, uniform, quniform, loguniform, qloguniform, "
-            'normal, qnormal, lognormal, qlognormal, mutable_layer; found "mutable_layers"',
+            'normal, qnormal, lognormal, qlognormal, mutable_layer; found "mutable_layers"; '
+            "did you mean mutable_layer?",
         ),
         (
             {"_type": "mutable_layer", "_value": [1]},
