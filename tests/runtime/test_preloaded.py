@@ -38,7 +38,9 @@ class Bench:
         self.launcher = LocalLauncher(self.notices)
         self.number = 0
 
-    def run(self, script: str, preload: tuple[str, ...] | None) -> tuple[Exited, str, str, str]:
+    def run(
+        self, script: str, preload: tuple[str, ...] | None, **more: str
+    ) -> tuple[Exited, str, str, str]:
         """How a script ends, what it prints, and a file that it leaves."""
         (self.folder / "helper.py").write_text("WHO = __name__\nprint('helper', WHO)\n")
         (self.folder / "train it.py").write_text(script)
@@ -46,7 +48,7 @@ class Bench:
         output.mkdir(exist_ok=True)
         words = (sys.executable, "train it.py", "--x", "a b", "é")
         made = None if preload is None else Preload(preload)
-        environment = {"MINE": "a\nb", "PYTHONHASHSEED": "0"}
+        environment = {"MINE": "a\nb", "PYTHONHASHSEED": "0", **more}
         self.launcher.start(Job(7, words, self.folder, output, environment, None, made))
         ended = self.next()
         left = self.folder / "left.txt"
@@ -191,6 +193,24 @@ def test_which_modules_are_imported_ahead(tmp_path: Path) -> None:
     )  # fmt: skip
     assert modules_of((sys.executable, "-m", "train"), tmp_path) is None
     assert modules_of(("bash", "train.sh"), tmp_path) is None
+
+
+def test_what_matters_at_import_is_as_the_trial_has_it(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The GPUs it may see, say: for other ones another process does the imports."""
+    (tmp_path / "looking.py").write_text(
+        "import os\nSAW = os.environ.get('CUDA_VISIBLE_DEVICES')\nPID = os.getpid()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    launcher = LocalLauncher(bench.notices)
+    monkeypatch.setattr(bench, "launcher", launcher)
+    script = "import looking, os\nprint(looking.SAW, looking.PID != os.getpid())\n"
+    out = [
+        bench.run(script, ("looking",), CUDA_VISIBLE_DEVICES=which)[1] for which in ("1", "0", "1")
+    ]
+    launcher.close()
+    assert out == ["1 True\n", "0 True\n", "1 True\n"]
 
 
 def test_constants_that_a_script_sets_before_it_imports(

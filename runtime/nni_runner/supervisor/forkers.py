@@ -184,5 +184,5 @@ def _at_import(order: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     return [
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in sorted(order["environment"].items())
-        if name.startswith(("PYTHON", "LD_")) or name.endswith("_NUM_THREADS")
+        if name.startswith(("PYTHON", "LD_")) or name.endswith(("_NUM_THREADS", "_VISIBLE_DEVICES"))
     ]
