@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_there_is_no_difference(bench: Bench, name: str) -> None:
     alone, forked = (bench.run(SCRIPTS[name], preload) for preload in (None, (*HEAD, *packages)))
     assert same(forked[1]) == same(alone[1])
     assert same(forked[2]) == same(alone[2])
-    assert forked[0] == alone[0]
+    assert replace(forked[0], left=0) == replace(alone[0], left=0)  # joblib's may take its time
     assert forked[3] == alone[3]
 
 

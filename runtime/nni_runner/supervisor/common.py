@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+GOING_S = 0.3  # in which what a trial leaves behind may end by itself, as multiprocessing's does
 GRACE_S = 1.5  # from SIGTERM to SIGKILL
 NEVER = float("inf")
 LEAVE = b"L"  # the message to a process that forks after which no more requests come

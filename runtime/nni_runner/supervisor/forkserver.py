@@ -18,13 +18,12 @@ import socket
 import time
 
 from nni_runner.supervisor import preload, script, tree
-from nni_runner.supervisor.common import GRACE_S, LEAVE
+from nni_runner.supervisor.common import GOING_S, GRACE_S, LEAVE
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
-_GOING_S = 0.1  # in which what a trial leaves behind may end by itself
 _AGAIN_S = 0.02
 _MOST = 1 << 20  # bytes of a request
 
@@ -150,10 +149,10 @@ class ForkServer:
     def _end_strays(self) -> None:
         """Ends them: after a moment, with a grace."""
         passed = time.monotonic() - self._since
-        if not self._ended or passed < _GOING_S:
+        if not self._ended or passed < GOING_S:
             return
         strays = self._strays()
-        number = signal.SIGKILL if passed > _GOING_S + GRACE_S else signal.SIGTERM
+        number = signal.SIGKILL if passed > GOING_S + GRACE_S else signal.SIGTERM
         if number == signal.SIGTERM and self._left:  # they have been asked
             return
         reached = [pid for stray in strays for pid in (stray, *tree.descendants(root=stray))]

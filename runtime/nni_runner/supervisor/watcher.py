@@ -10,14 +10,13 @@ import subprocess
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.common import GRACE_S, NEVER, end_of, memory_kills
+from nni_runner.supervisor.common import GOING_S, GRACE_S, NEVER, end_of, memory_kills
 from nni_runner.supervisor.output import Output
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
-_GOING_S = 0.1  # in which what a trial leaves behind may end by itself, as multiprocessing's does
 _AGAIN_S = 0.02
 
 KILL, TERMINATE = b"K", b"T"
@@ -152,7 +151,7 @@ class Watcher:
         except ChildProcessError:
             self._is_empty = tree.is_empty(self._process.pid)
         if was_running and self._code is not None and self._kill_at == NEVER:
-            self._stop_at = time.monotonic() + _GOING_S
+            self._stop_at = time.monotonic() + GOING_S
 
 
 def _bytes(text: str) -> bytes:
