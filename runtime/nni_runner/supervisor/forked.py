@@ -9,14 +9,12 @@ import socket
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.common import GRACE_S, NEVER, end_of, memory_kills
+from nni_runner.supervisor.common import AGAIN_S, GRACE_S, NEVER, end_of, memory_kills
 from nni_runner.supervisor.output import Output
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
-
-_AGAIN_S = 0.02
 
 
 class Forked:
@@ -114,7 +112,7 @@ class Forked:
             self._end = "time limit"
             self.terminate()
         if now >= self._kill_at:
-            self._kill_at = now + _AGAIN_S
+            self._kill_at = now + AGAIN_S
             if self._pid == 0:  # should anybody fork it yet, it is ended: nobody hears of it
                 self._code = -signal.SIGKILL
                 self._finish()

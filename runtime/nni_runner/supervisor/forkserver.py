@@ -18,13 +18,12 @@ import socket
 import time
 
 from nni_runner.supervisor import preload, script, tree
-from nni_runner.supervisor.common import GOING_S, GRACE_S, LEAVE
+from nni_runner.supervisor.common import AGAIN_S, GOING_S, GRACE_S, LEAVE
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
-_AGAIN_S = 0.02
 _MOST = 1 << 20  # bytes of a request
 
 
@@ -54,7 +53,7 @@ class ForkServer:
         self._poll.register(wake, select.POLLIN)
         self._poll.register(self._requests, select.POLLIN)
         while (self._is_open and not self._is_leaving) or self._running or self._ended:
-            for fd, _ in self._poll.poll(_AGAIN_S * 1000 if self._ended else None):
+            for fd, _ in self._poll.poll(AGAIN_S * 1000 if self._ended else None):
                 if fd == wake:
                     os.read(wake, 4096)
                     self._reap()

@@ -10,14 +10,12 @@ import subprocess
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.common import GOING_S, GRACE_S, NEVER, end_of, memory_kills
+from nni_runner.supervisor.common import AGAIN_S, GOING_S, GRACE_S, NEVER, end_of, memory_kills
 from nni_runner.supervisor.output import Output
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from typing import Any
-
-_AGAIN_S = 0.02
 
 KILL, TERMINATE = b"K", b"T"
 
@@ -95,7 +93,7 @@ class Watcher:
         """Waits for what comes next, and does it."""
         left = min(self._stop_at, self._kill_at) - time.monotonic()
         if self._code is not None:  # nobody tells of processes that aren't children
-            left = min(left, _AGAIN_S)
+            left = min(left, AGAIN_S)
         for fd, _ in self._poll.poll(None if left == NEVER else max(left, 0.0) * 1000):
             if fd == self._wake:
                 os.read(fd, 4096)
@@ -118,7 +116,7 @@ class Watcher:
                 self._left = self._terminate()
         if now >= self._kill_at:
             reached = tree.signal_tree(self._process.pid, signal.SIGKILL)
-            self._kill_at = now + _AGAIN_S
+            self._kill_at = now + AGAIN_S
             if self._code is not None and not reached:
                 self._is_empty = True
         if self._code is not None and not self._is_empty:
