@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def test_which_modules_are_imported_ahead(tmp_path: Path) -> None:
     )  # fmt: skip
     assert modules_of((sys.executable, "-m", "train"), tmp_path) is None
     assert modules_of(("bash", "train.sh"), tmp_path) is None
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+def test_what_torch_imports_late(tmp_path: Path) -> None:
+    """Its first optimiser step takes a second of imports, where a script has an optimiser."""
+    (tmp_path / "train.py").write_text("import torch, fit\n")
+    (tmp_path / "fit.py").write_text("def fit(net): return net.weight\n")
+    found = modules_of((sys.executable, "train.py"), tmp_path)
+    assert found == ("nni", "nni_trial", "torch")
+    (tmp_path / "fit.py").write_text("from torch.optim import Adam\n")
+    assert modules_of((sys.executable, "train.py"), tmp_path) == (
+        "nni", "nni_trial", "torch", "torch.optim", "torch._dynamo"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

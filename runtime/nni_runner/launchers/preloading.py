@@ -30,6 +30,9 @@ _INSTALLED = tuple(Path(place).resolve() for place in _PLACES)
 _NOTHING_FOR_A_SHELL = re.compile(r"[\w@%+=:,./ -]+")
 _NEVER = ("__main__", "__mp_main__", "nni_runner", "sitecustomize", "usercustomize")
 _OWN = ("nni", "nni_trial")  # this project's, which trials import in any case
+# What packages import when something of them is first used, by the word for that in a script: a
+# second of each trial that steps an optimiser, until the first one has ended and this is learned.
+_LATE = {("torch", "optim"): "torch._dynamo"}
 
 
 class Preloading:
@@ -106,7 +109,17 @@ def modules_of(command: tuple[str, ...], folder: Path) -> tuple[str, ...] | None
     script = folder / command[1]
     if command[1].startswith("-") or not script.is_file():
         return None
-    return tuple(dict.fromkeys([*_OWN, *_imports(script, script.parent, set())]))
+    files: set[Path] = set()
+    found = [*_OWN, *_imports(script, script.parent, files)]
+    return tuple(dict.fromkeys([*found, *_late(found, files)]))
+
+
+def _late(names: list[str], files: set[Path]) -> Iterator[str]:
+    """What of these packages the files will import as they use them."""
+    packages = {name.partition(".")[0] for name in names}
+    for (package, word), module in _LATE.items():
+        if package in packages and any(word.encode() in _text(file) for file in files):
+            yield module
 
 
 def _imports(file: Path, root: Path, seen: set[Path]) -> Iterator[str]:
@@ -133,8 +146,8 @@ def _head(file: Path) -> Iterator[str]:
     leaves one alone that is set.
     """
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(_text(file))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in tree.body:
         match node:
@@ -159,6 +172,14 @@ def _head(file: Path) -> Iterator[str]:
                 yield f"{name}?={value}"
             case _:
                 return
+
+
+def _text(file: Path) -> bytes:
+    """What is in it, nothing where it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _own_files(root: Path, name: str) -> list[Path]:
