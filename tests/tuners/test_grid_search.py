@@ -6,7 +6,9 @@ import itertools
 import json
 import math
 from collections import Counter
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ from nni_annotate.domains import (
     Uniform,
 )
 from nni_annotate.space import Parameters, SearchSpace
-from nni_tuners import GridSearchTuner, NoMoreTrialError, TunerError
+from nni_tuners import GridSearchTuner, NoMoreTrialError, TunerError, grid_search
 from nni_tuners.grid_search import bisection, coarse_to_fine
 
 EPSILON = 2.0**-52
@@ -59,6 +61,14 @@ def values(domain: Domain, count: int, **keywords: int) -> list[object]:
     return [found["x"] for found in tuner.generate_multiple_parameters(range(count))]
 
 
+def assert_rounds(found: list[Any], expected: list[list[float]]) -> None:
+    """These values in rounds, in any order within one."""
+    assert len(found) == sum(map(len, expected))
+    for each in expected:
+        assert sorted(found[: len(each)]) == pytest.approx(sorted(each))
+        found = found[len(each) :]
+
+
 def test_a_discrete_space_gives_each_combination_once_and_ends() -> None:
     tuner = started(DISCRETE)
     grid = [json.dumps(parameters) for parameters in all_of(tuner)]
@@ -73,44 +83,49 @@ def test_a_discrete_space_gives_each_combination_once_and_ends() -> None:
 @pytest.mark.parametrize(
     ("domain", "expected"),
     [
-        (Uniform(0, 8), [4, 0, 8, 2, 6]),
-        (LogUniform(1e-4, 1), [1e-2, 1e-4, 1, 1e-3, 1e-1]),
-        (RandInt(0, 5), [2, 0, 4, 1, 3]),
-        (RandInt(0, 1_000_000), [500_000, 0, 999_999, 250_000, 750_000]),
-        (QUniform(0, 1, 0.25), [0.5, 0, 1, 0.25, 0.75]),
-        (Normal(0, 1), [0, -1.2815515655446004, 1.2815515655446004, -0.5244005127, 0.5244005127]),
+        (Uniform(0, 8), [[4], [0, 8], [2, 6]]),
+        (LogUniform(1e-4, 1), [[1e-2], [1e-4, 1], [1e-3, 1e-1]]),
+        (RandInt(0, 5), [[2], [0, 4], [1, 3]]),
+        (RandInt(0, 1_000_000), [[500_000], [0, 999_999], [250_000, 750_000]]),
+        (QUniform(0, 1, 0.25), [[0.5], [0, 1], [0.25, 0.75]]),
+        (Normal(0, 1), [[0], [-1.2815515655, 1.2815515655], [-0.5244005127, 0.5244005127]]),
     ],
 )
-def test_the_values_of_one_parameter(domain: Domain, expected: list[float]) -> None:
-    assert values(domain, 5) == pytest.approx(expected)
+def test_the_values_of_one_parameter(domain: Domain, expected: list[list[float]]) -> None:
+    assert_rounds(values(domain, 5), expected)
 
 
 @pytest.mark.parametrize(
     ("domain", "expected"),
     [
-        (QNormal(0, 1, 10), [0]),
-        (Uniform(3, 3), [3]),
-        (Choice((3, 1, 2)), [3, 1, 2]),
-        (Uniform(0, 5e-324), [0, 5e-324]),
-        (Uniform(1, 1 + 4 * EPSILON), [1 + step * EPSILON for step in (2, 0, 4, 1, 3)]),
+        (QNormal(0, 1, 10), [[0]]),
+        (Uniform(3, 3), [[3]]),
+        (Choice((3, 1, 2)), [[1, 2, 3]]),
+        (Uniform(0, 5e-324), [[0], [5e-324]]),
+        (
+            Uniform(1, 1 + 4 * EPSILON),
+            [[1 + step * EPSILON for step in steps] for steps in ((2,), (0, 4), (1, 3))],
+        ),
     ],
 )
-def test_ends_when_a_parameter_has_no_more_values(domain: Domain, expected: list[float]) -> None:
-    assert values(domain, 10) == expected
+def test_ends_when_a_parameter_has_no_more_values(
+    domain: Domain, expected: list[list[float]]
+) -> None:
+    assert_rounds(values(domain, 10), expected)
 
 
 @pytest.mark.parametrize(
     ("domain", "expected"),
     [
-        (Uniform(0, 8), [1, 3, 5, 7, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]),
-        (LogUniform(1e-4, 1), [10**-3.5, 10**-2.5, 10**-1.5, 10**-0.5]),
-        (RandInt(0, 1_000_000), [125_000, 375_000, 625_000, 875_000]),
+        (Uniform(0, 8), [[1, 3, 5, 7], [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]]),
+        (LogUniform(1e-4, 1), [[10**-3.5, 10**-2.5, 10**-1.5, 10**-0.5]]),
+        (RandInt(0, 1_000_000), [[125_000, 375_000, 625_000, 875_000]]),
         # At 1/20, 1/5, 2/5, 3/5, 4/5 and 19/20.
-        (Normal(0, 1), [-1.6448536, -0.8416212, -0.2533471, 0.2533471, 0.8416212, 1.6448536]),
+        (Normal(0, 1), [[-1.6448536, -0.8416212, -0.2533471, 0.2533471, 0.8416212, 1.6448536]]),
     ],
 )
-def test_when_the_grid_is_done_gaps_are_halved(domain: Domain, expected: list[float]) -> None:
-    assert values(domain, 5 + len(expected))[5:] == pytest.approx(expected)
+def test_when_the_grid_is_done_gaps_are_halved(domain: Domain, expected: list[list[float]]) -> None:
+    assert_rounds(values(domain, 5 + sum(map(len, expected)))[5:], expected)
 
 
 @pytest.mark.parametrize("points", [1, 2, 5, 7])
@@ -146,18 +161,34 @@ def test_only_the_branches_with_values_in_between_get_finer() -> None:
 
 
 def test_the_number_of_values_can_be_chosen() -> None:
-    assert values(Uniform(0, 8), 5, points=1) == [4, 0, 8, 2, 6]
-    assert values(Uniform(0, 8), 5, points=3) == [4, 0, 8, 2, 6]
-    assert values(Uniform(0, 8), 5, points=4) == pytest.approx([8 / 3, 0, 8, 16 / 3, 4 / 3])
+    assert_rounds(values(Uniform(0, 8), 5, points=1), [[4], [0, 8], [2, 6]])
+    assert_rounds(values(Uniform(0, 8), 5, points=3), [[4], [0, 8], [2, 6]])
+    assert_rounds(values(Uniform(0, 8), 4, points=4), [[8 / 3], [0, 8], [16 / 3]])
     # Bisected by number, or five of them first.
-    assert values(RandInt(0, 50), 5) == [24, 0, 49, 12, 36]
-    assert values(RandInt(0, 50), 5, max_values=49) == [25, 0, 49, 12, 37]
+    assert_rounds(values(RandInt(0, 50), 5), [[24], [0, 49], [12, 36]])
+    assert_rounds(values(RandInt(0, 50), 5, max_values=49), [[25], [0, 49], [12, 37]])
 
 
 def test_coarse_steps_come_before_fine_ones() -> None:
     grid = first_of(started(SearchSpace({"x": Uniform(0, 4), "c": Choice(("a", "b"))})), 10)
-    assert [found["x"] for found in grid] == [2, 2, 0, 0, 4, 4, 1, 1, 3, 3]
-    assert [found["c"] for found in grid] == ["a", "b"] * 5
+    assert_rounds([found["x"] for found in grid], [[2, 2], [0, 0, 4, 4], [1, 1, 3, 3]])
+    assert len({json.dumps(found) for found in grid}) == 10
+
+
+def test_the_order_within_a_round_is_random() -> None:
+    """After a few trials of many combinations no parameter still has its first value only."""
+    space = SearchSpace({f"x{index}": Choice(tuple(range(5))) for index in range(12)})
+    for size in (4, 12):
+        few = SearchSpace(dict(list(space.items())[:size]))
+        grid = first_of(started(few, seed=1), 40)
+        assert all(len({found[key] for found in grid}) > 2 for key in few)
+        assert grid == first_of(started(few, seed=1), 40)
+
+
+def test_rounds_of_many_combinations_are_whole_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid_search, "LISTED", 30)  # of three parameters: some come at random
+    grid = [json.dumps(found) for found in all_of(started(DISCRETE, seed=3))]
+    assert len(grid) == len(set(grid)) == 4 * 3 * 5
 
 
 def test_what_is_known_is_not_generated_again() -> None:
@@ -174,8 +205,8 @@ def test_what_is_known_is_not_generated_again() -> None:
 
 def test_a_baseline_of_floats_on_the_grid_is_not_generated_again() -> None:
     space = SearchSpace({"x": Uniform(0.1, 0.7), "y": LogUniform(1e-5, 0.3)})
-    grid = first_of(started(space), 60)
-    tuner = started(space)
+    grid = first_of(started(space, seed=1), 60)
+    tuner = started(space, seed=1)
     for parameters in grid[:40]:
         tuner.receive_trial_result(-1, json.loads(json.dumps(parameters)), 0)
     assert first_of(tuner, 20) == grid[40:]
@@ -205,7 +236,7 @@ def test_the_parameters_of_a_branch_are_combined_where_it_is_chosen() -> None:
     assert Counter(map(json.dumps, grid)) == Counter(map(json.dumps, expected))
     # Coarse steps first: of ints from 0 to 2 that is 1, of 0 and 1 that is 0.
     coarse = {"_name": "one", "x": 1, "inner": {"_name": "p", "x": 0}}
-    assert grid[0] == {"outer": coarse, "c": "a"}
+    assert {"outer": coarse, "c": "a"} in grid[: 2 * 4]
 
 
 def test_a_mutable_layer_has_every_layer_with_every_subset() -> None:
@@ -269,7 +300,7 @@ def test_coarse_to_fine_has_every_combination_once(shape: list[list[int]]) -> No
         for axis in shape
     ]
     rounds = [list(added) for added in itertools.zip_longest(*axes, fillvalue=[])] or [[]]
-    found = list(coarse_to_fine(rounds, [None] * len(axes)))
+    found = list(coarse_to_fine(rounds, [None] * len(axes), np.random.default_rng(0)))
     everything = itertools.product(*(itertools.chain(*axis) for axis in axes))
     assert Counter(found) == Counter(everything)
     # A combination's round is that of its finest value.

@@ -1,6 +1,8 @@
 """Grid search: a few values of every parameter, every combination of them once, then finer grids.
 
-As in NNI's version 3 the distances between the values are halved whenever a grid is done.
+As in NNI's version 3 the distances between the values are halved whenever a grid is done. But the
+order within a grid is random: by the order of the parameters, an experiment that ends before its
+grid would have kept the first of them at one value.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from nni_tuners.quantiles import count_values, numbers_of, quantile_of, value_at
 from nni_tuners.tuner import Tuner
 
 ENDLESS = (Normal, LogNormal, QNormal, QLogNormal)
+LISTED = 200_000  # numbers of all combinations of a round, to be put into a random order
 
 
 class GridSearchTuner(Tuner):
-    """Runs through the grid, coarse steps first, then through ever finer ones.
+    """Runs through the grid in random order, coarse steps first, then through ever finer ones.
 
     A parameter's grid values are all its values where there are at most `max_values` (of a
     choice always all options), else those at `points` evenly spaced prior quantiles: ends
@@ -51,7 +54,7 @@ class GridSearchTuner(Tuner):
     def prepare(self) -> None:
         """Start the grid of this search space from its beginning."""
         conditions = [column.condition for column in self.code.columns]
-        self._grid = coarse_to_fine(self._rounds(), conditions)
+        self._grid = coarse_to_fine(self._rounds(), conditions, self.rng)
 
     def suggest(self) -> Floats:
         """The next combination that is not known yet.
@@ -157,26 +160,57 @@ def between(domain: Plain, low: float, high: float) -> float | None:
 
 
 def coarse_to_fine(
-    rounds: Iterable[Sequence[Sequence[float]]], conditions: Sequence[Condition | None]
+    rounds: Iterable[Sequence[Sequence[float]]],
+    conditions: Sequence[Condition | None],
+    rng: np.random.Generator,
 ) -> Iterator[tuple[float | None, ...]]:
-    """Every combination once; each round combines what the axes have up to that round.
+    """Every combination; each round combines what the axes have up to that round, in random order.
 
     A round has the numbers that it adds to each axis; those of a choice are all in the first one.
     None stands in inactive columns (see `columns`). Lazy: the combinations may be more than any
-    memory holds, and so may the rounds.
+    memory holds, and so may the rounds. Of a round of too many to be listed, some come at random
+    first; these come again when the others do, in their order.
 
-    >>> list(coarse_to_fine([[[0.5], [7]], [[0, 1], []]], [None, None]))
+    >>> rng = np.random.default_rng(0)
+    >>> list(coarse_to_fine([[[0.5], [7]], [[0, 1], []]], [None, None], rng))
     [(0.5, 7), (0, 7), (1, 7)]
     """
     pools: list[list[tuple[float, int]]] = [[] for _ in conditions]
+    most = LISTED // max(len(conditions), 1)
     for turn, added in enumerate(rounds):
         for pool, numbers in zip(pools, added, strict=True):
             pool += [(number, turn) for number in numbers]
-        for indices in combinations([len(pool) for pool in pools], conditions):
-            combination = [
-                (None, None) if index is None else pool[index]
-                for pool, index in zip(pools, indices, strict=True)
-            ]
-            # What has nothing of this round was there in an earlier one.
-            if turn == 0 or any(when == turn for _, when in combination):
-                yield tuple(number for number, _ in combination)
+        sizes = [len(pool) for pool in pools]
+        found = _of_round(pools, combinations(sizes, conditions), turn)
+        first = list(itertools.islice(found, most + 1))
+        if len(first) <= most:
+            yield from (first[index] for index in rng.permutation(len(first)))
+            continue
+        drawn = (_drawn(sizes, conditions, rng) for _ in range(most))
+        yield from itertools.chain(_of_round(pools, drawn, turn), first, found)
+
+
+def _of_round(
+    pools: Sequence[Sequence[tuple[float, int]]],
+    combined: Iterable[tuple[int | None, ...]],
+    turn: int,
+) -> Iterator[tuple[float | None, ...]]:
+    """The combinations that have something of this round: the others were there in earlier ones."""
+    for indices in combined:
+        combination = [
+            (None, None) if index is None else pool[index]
+            for pool, index in zip(pools, indices, strict=True)
+        ]
+        if turn == 0 or any(when == turn for _, when in combination):
+            yield tuple(number for number, _ in combination)
+
+
+def _drawn(
+    sizes: Sequence[int], conditions: Sequence[Condition | None], rng: np.random.Generator
+) -> tuple[int | None, ...]:
+    """A random one of `combinations`."""
+    found: list[int | None] = []
+    for size, condition in zip(sizes, conditions, strict=True):
+        active = condition is None or found[condition[0]] == condition[1]
+        found.append(int(rng.integers(size)) if active else None)
+    return tuple(found)
