@@ -112,6 +112,27 @@ def test_what_an_import_prints_every_trial_prints(bench: Bench, tmp_path: Path) 
         launcher.close()
 
 
+def test_what_an_import_removes_at_the_end_stays_until_then(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary folders: one fork that ends leaves them to the next."""
+    (tmp_path / "tidy.py").write_text(
+        "import atexit, os, shutil, tempfile\n"
+        f"one = tempfile.TemporaryDirectory(dir={str(tmp_path)!r})\n"
+        f"other = tempfile.mkdtemp(dir={str(tmp_path)!r})\n"
+        "atexit.register(shutil.rmtree, other)\nfolders = [one.name, other]\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    launcher = LocalLauncher(bench.notices)
+    monkeypatch.setattr(bench, "launcher", launcher)
+    script = "import os, tidy\nfor name in tidy.folders: print(name, os.path.isdir(name))"
+    first, second = (bench.run(script, ("tidy",))[1].splitlines() for _ in range(2))
+    assert first == second
+    assert [line.split()[1] for line in first] == ["True", "True"]
+    launcher.close()
+    assert not any(Path(line.split()[0]).exists() for line in first)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -18,7 +18,7 @@ import socket
 import time
 
 from nni_runner.supervisor import preload, script, tree
-from nni_runner.supervisor.common import AGAIN_S, GOING_S, GRACE_S, LEAVE
+from nni_runner.supervisor.common import AGAIN_S, FAREWELL_S, GOING_S, GRACE_S, LEAVE
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
@@ -202,6 +202,9 @@ def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
     tree.outlive_parent()  # it ends its trials before itself
     tell(requests, "ready")
     ForkServer(requests, held, imported).run()
+    signal.alarm(FAREWELL_S)
+    imported.finish()
+    os._exit(0)  # taking apart all that was imported takes long
 
 
 def tell(requests: socket.socket, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -9,10 +10,14 @@ import threading
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
 
 class Imported:
-    """What importing printed, and what it put into the environment; what was set meanwhile."""
+    """What importing printed, and what it put into the environment; what was set meanwhile.
+
+    And the finalizers of objects that it made, of temporary folders say, which no fork may call.
+    """
 
     def __init__(
         self, out: bytes, err: bytes, environment: dict[bytes, bytes], was_set: dict[bytes, bytes]
@@ -21,6 +26,17 @@ class Imported:
         self.err = err
         self.environment = environment
         self.was_set = was_set
+        self._finalizers = _finalizers()
+        self._call_at_exit(value=False)
+
+    def finish(self) -> None:
+        """What is to be done at the end of the process that imported, in none of its forks."""
+        self._call_at_exit(value=True)
+        atexit._run_exitfuncs()
+
+    def _call_at_exit(self, *, value: bool) -> None:
+        for finalizer in self._finalizers:
+            finalizer.atexit = value
 
 
 class UnfitError(Exception):
@@ -75,6 +91,12 @@ def forget(own: frozenset[str]) -> None:
     for name in [name for name in sys.modules if name.startswith("nni_runner")]:
         if name not in own:
             del sys.modules[name]
+
+
+def _finalizers() -> list[Any]:
+    """All that are alive: a few in most packages, but torch has 200, which take 30 ms."""
+    weakref = sys.modules.get("weakref")
+    return list(weakref.finalize._registry) if weakref else []
 
 
 def _unfit() -> str:

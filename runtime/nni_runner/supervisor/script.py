@@ -49,6 +49,8 @@ def set_up(what: dict[str, Any], out: int, err: int, printed: Imported) -> None:
     os.chdir(_bytes(what["folder"]))
     sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    if "shutil" in sys.modules:  # folders that imports have made are there for other forks too
+        atexit.unregister(sys.modules["shutil"].rmtree)
     if "numpy.random" in sys.modules:  # as random does by itself
         sys.modules["numpy.random"].seed()
 

@@ -16,7 +16,7 @@ import signal
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.common import GRACE_S, NEVER, end_of
+from nni_runner.supervisor.common import FAREWELL_S, GRACE_S, NEVER, end_of
 from nni_runner.supervisor.forked import Forked
 from nni_runner.supervisor.forkers import Forkers
 from nni_runner.supervisor.watcher import KILL, TERMINATE, Watcher
@@ -72,6 +72,13 @@ class Server:
                     self._poll.unregister(_INPUT)
                     self._close()
             self._look()
+        self._listen(heard, set())
+        self._forkers.close()
+        end = time.monotonic() + FAREWELL_S
+        while self._forkers.pids and (left := end - time.monotonic()) > 0:
+            if any(fd == wake for fd, _ in self._poll.poll(left * 1000)):
+                os.read(wake, 4096)
+                self._reap()
         self._end_strays(frozenset())  # of a process that was killed just now
 
     def _listen(self, before: set[int], now: set[int]) -> set[int]:
