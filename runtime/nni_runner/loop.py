@@ -32,6 +32,7 @@ from nni_runner.launchers.launcher import (
     Notices,
     Rang,
     Said,
+    Stuck,
 )
 from nni_runner.launchers.preloading import Preloading
 from nni_runner.limits import Failures, is_reached
@@ -224,6 +225,8 @@ class Loop:
                 self.notices.put(notice)  # whoever asks for something comes first
             case Exited():
                 self._finish(notice)
+            case Stuck(number):
+                self._slots.end_stuck(number)
             case Answered():
                 self._chooser.hear(notice)
             case Assessed():
@@ -232,9 +235,8 @@ class Loop:
                 self.progress.tell(message)
             case Interrupted(received):
                 self._interrupt(received)
-            case Asked(Stop()):  # answered by the end itself
-                if self._ending is None:
-                    self._interrupt(signal.SIGINT)
+            case Asked(Stop()) if self._ending is None:  # answered by the end itself
+                self._interrupt(signal.SIGINT)
             case Asked(Kill(number)):
                 self._slots.kill(number, notice)
             case Asked(Update() | ChangeSpace() | Import() as request):

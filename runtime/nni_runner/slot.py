@@ -19,7 +19,8 @@ class Slot:
     """An attempt at a trial. `older` are results of one before it, which may still come in.
 
     `canceled` says why it is to end, `is_cut_off` that this is no end of the trial itself,
-    `preload` what it is a fork of; `asked` are those who wait for it.
+    `is_stuck` that it hung and was ended for that, `preload` what it is a fork of; `asked` are
+    those who wait for it.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Slot:
     begun: float = field(default_factory=time.monotonic)
     canceled: tuple[Status, str] | None = None
     is_cut_off: bool = False
+    is_stuck: bool = False
     preload: Preload | None = None
     asked: list[Asked] = field(default_factory=list)
     _told: set[str] = field(default_factory=set)
@@ -63,6 +65,7 @@ class Slot:
         status, cause = verdict(trial, exited, self.canceled)
         is_open = self.is_cut_off
         if self.canceled is None:
+            cause = "hung: all of its threads waited for locks" if self.is_stuck else cause
             is_again = trial.failures < retries and is_worth_a_retry(exited)
             is_open = is_again or exited.end is End.NO_ROOM
             if self.is_doubtful(exited) and not trial.reports:
@@ -74,8 +77,8 @@ class Slot:
         """Whether it may have crashed, or hung until its time was over, for being a fork."""
         if self.preload is None:
             return False
-        hung = exited.end is End.TIME_LIMIT and not self.preload.is_proven
-        return hung or is_crash(exited)
+        is_late = exited.end is End.TIME_LIMIT and not self.preload.is_proven
+        return is_late or self.is_stuck or is_crash(exited)
 
     def close(self) -> None:
         """Closes its files."""

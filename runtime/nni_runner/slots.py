@@ -32,6 +32,13 @@ class Slots(dict[int, Slot]):
         if slot is not None and slot.stop_early(self._history.trials[number], attempt, cause):
             self._launcher.terminate(number)
 
+    def end_stuck(self, number: int) -> None:
+        """Ends a fork that waits for itself before it has reported anything: it is run anew."""
+        slot = self.get(number)
+        if slot is not None and not self._history.trials[number].reports:
+            slot.is_stuck = True
+            self._launcher.kill(number)
+
     def end_all(self, status: Status, cause: str) -> None:
         """Ends all of them, which is no end of the trials themselves."""
         for number, slot in self.items():

@@ -138,9 +138,19 @@ def test_what_the_first_trial_imported_is_there_for_the_others(
     assert (lab.experiment() / "imports.json").exists()
 
 
-@pytest.mark.parametrize("fault", ["ctypes.string_at(0)", "time.sleep(99)"])
-def test_a_script_that_can_only_be_started_anew(tmp_path: Path, fault: str) -> None:
-    """As a fork it crashes or hangs before its first report: all of its trials are run anew."""
+@pytest.mark.parametrize(
+    ("fault", "limit"),
+    [
+        ("ctypes.string_at(0)", "2s"),
+        ("time.sleep(99)", "2s"),
+        ("lock = __import__('threading').Lock(); lock.acquire(); lock.acquire()", "60s"),
+    ],
+)
+def test_a_script_that_can_only_be_started_anew(tmp_path: Path, fault: str, limit: str) -> None:
+    """As a fork it crashes or hangs before its first report: all of its trials are run anew.
+
+    A lock that nobody can release is seen before any time limit.
+    """
     lab = Lab(tmp_path)
     lab.write(
         "train.py",
@@ -150,7 +160,7 @@ def test_a_script_that_can_only_be_started_anew(tmp_path: Path, fault: str) -> N
         f"if 'train.py' not in own:\n    {fault}\n"
         '"""@nni.report_final_result(x)"""\n',
     )
-    words = ("--launcher", "preloaded", "--trial-time", "2s")
+    words = ("--launcher", "preloaded", "--trial-time", limit)
     done = lab.run("--maximize", "--trials", "4", "--json", *words)
     report = json.loads(done.stdout)
     assert [trial["attempts"] for trial in report["trials"]] == [2, 1, 1, 1]

@@ -80,6 +80,13 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Stuck:
+    """All threads of that trial, a fork, wait for locks, and there is nobody to release them."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Looked:
     """Somebody looked who is on the GPUs: trials that wait for some may be able to start."""
 
@@ -114,7 +121,7 @@ class Assessed:
     answer: object
 
 
-Notice = Rang | Exited | Looked | Interrupted | Asked | Answered | Assessed | Said
+Notice = Rang | Exited | Stuck | Looked | Interrupted | Asked | Answered | Assessed | Said
 Notices = queue.SimpleQueue[Notice]
 
 

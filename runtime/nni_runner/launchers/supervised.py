@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from nni_runner.launchers.launcher import End, Exited, Job, Notices, Said
+from nni_runner.launchers.launcher import End, Exited, Job, Notices, Said, Stuck
 from nni_runner.workers import start_thread
 
 _CLOSING_S = 3.0  # what the supervisor may take for that
@@ -121,6 +121,10 @@ class Supervisor:
                 report: dict[str, Any] = json.loads(line)
                 if "note" in report:
                     self._notices.put(Said(report["note"]))
+                    continue
+                if "stuck" in report:
+                    if report["number"] in self._running:
+                        self._notices.put(Stuck(self._running[report["number"]]))
                     continue
                 number = self._running.pop(report.pop("number"), None)
                 if number is not None:  # else its watcher was killed after it had reported

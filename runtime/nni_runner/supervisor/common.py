@@ -7,6 +7,7 @@ import errno
 GOING_S = 0.3  # in which what a trial leaves behind may end by itself, as multiprocessing's does
 GRACE_S = 1.5  # from SIGTERM to SIGKILL
 FAREWELL_S = 2  # in which a process that forks removes what it has made as it imported
+STUCK_S = 4.0  # from one look at whether a fork waits for itself to the next
 AGAIN_S = 0.02  # from one look at what is ending to the next
 NEVER = float("inf")
 LEAVE = b"L"  # the message to a process that forks after which no more requests come

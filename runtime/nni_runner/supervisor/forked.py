@@ -9,7 +9,7 @@ import socket
 import time
 
 from nni_runner.supervisor import tree
-from nni_runner.supervisor.common import AGAIN_S, GRACE_S, NEVER, end_of, memory_kills
+from nni_runner.supervisor.common import AGAIN_S, GRACE_S, NEVER, STUCK_S, end_of, memory_kills
 from nni_runner.supervisor.output import Output
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
@@ -34,7 +34,8 @@ class Forked:
         self._left = 0
         self._problem = ""
         self._end = "itself"
-        self._stop_at = self._kill_at = NEVER
+        self._stop_at = self._kill_at = self._watch_at = NEVER
+        self._locks = ""
         self._is_asked = self._is_lost = False
         self._rest = b""
         request = {
@@ -79,7 +80,7 @@ class Forked:
     @property
     def wakes(self) -> float:
         """The moment (of time.monotonic) when it is to be looked at."""
-        return min(self._stop_at, self._kill_at)
+        return min(self._stop_at, self._kill_at, self._watch_at)
 
     def hear(self, fd: int) -> None:
         """Takes in what that descriptor has."""
@@ -105,9 +106,10 @@ class Forked:
         elif not data:
             self._lose()
 
-    def look(self) -> None:
-        """Does what it is time for."""
+    def look(self) -> bool:
+        """Does what it is time for; whether it has turned out to hang."""
         now = time.monotonic()
+        is_stuck = now >= self._watch_at and self._is_stuck(now)
         if now >= self._stop_at:
             self._end = "time limit"
             self.terminate()
@@ -118,6 +120,7 @@ class Forked:
                 self._finish()
             elif not self._signal(signal.SIGKILL) and self._is_lost:
                 self._finish()
+        return is_stuck
 
     def terminate(self) -> None:
         """Asks everything to end, and will end it."""
@@ -141,9 +144,17 @@ class Forked:
 
     def _is_born(self, pid: int) -> None:
         self._pid = pid
+        self._watch_at = time.monotonic() + STUCK_S
         self._output.close_ends()
         if self._is_asked:  # it was to end before it had begun
             self._signal(signal.SIGTERM)
+
+    def _is_stuck(self, now: float) -> bool:
+        """Whether it has done nothing since the last look but wait for what nobody can do."""
+        before, self._locks = self._locks, tree.locks_of(self._pid)
+        is_stuck = bool(before) and before == self._locks
+        self._watch_at = NEVER if is_stuck else now + STUCK_S
+        return is_stuck
 
     def _fail(self, error: OSError) -> None:
         self._end = end_of(error)
@@ -153,7 +164,7 @@ class Forked:
     def _lose(self) -> None:
         """The process is gone that forks: what it had forked ends with it."""
         self._is_lost = True
-        self._stop_at, self._kill_at = NEVER, 0.0
+        self._stop_at, self._kill_at, self._watch_at = NEVER, 0.0, NEVER
         if self._pid:
             self._end = "lost"
         elif not self._is_asked:
@@ -162,7 +173,7 @@ class Forked:
 
     def _finish(self) -> None:
         self.is_over = True
-        self._stop_at = self._kill_at = NEVER
+        self._stop_at = self._kill_at = self._watch_at = NEVER
         if not self._is_lost:
             os.close(self._pipe)
         self._output.close()

@@ -102,7 +102,8 @@ class Server:
         if self._forkers.wakes <= now:
             self._forkers.look()
         for fork in [fork for fork in self._forks if fork.wakes <= now]:
-            fork.look()
+            if fork.look():
+                _tell({"number": fork.order["number"], "stuck": True})
             self._settle(fork)
         for pid in [pid for pid, end in self._late.items() if end <= now]:
             del self._late[pid]
