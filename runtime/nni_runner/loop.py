@@ -186,7 +186,7 @@ class Loop:
             self._finish(Exited(number))
             return True
         environment |= gpus | share_of_cores(self.plan.concurrency)
-        slot.preload = self.preloading.of_trial(number)
+        slot.preload = self.preloading.of_trial(number, self.plan.trials)
         self.launcher.start(
             Job(
                 number, self.command, self.code, self.place.output(number), environment,

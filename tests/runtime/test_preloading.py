@@ -12,7 +12,7 @@ import pytest
 
 from conftest import run
 from lab import Lab
-from nni_runner.launchers.preloading import as_script, modules_of
+from nni_runner.launchers.preloading import Preloading, as_script, modules_of
 from nni_runner.threads import share_of_cores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are Linux's")
@@ -131,11 +131,27 @@ def test_what_the_first_trial_imported_is_there_for_the_others(
         "import os, sys\nos.environ['KIND'] = 'deep'\nFIRST = set(sys.modules)\n"
         + LEARNS.replace("CHANGE", change),
     )
-    report = lab.json("--maximize", "--trials", "9", "--launcher", "preloaded")
+    report = lab.json("--maximize", "--trials", "99", "--launcher", "preloaded")
     printed = [Path(trial["output"], "stdout").read_text() for trial in report["trials"]]
     assert printed[0].splitlines()[1] == "[]"
     assert printed[-1].splitlines()[1] == known
     assert (lab.experiment() / "imports.json").exists()
+
+
+@pytest.mark.parametrize(("trials", "is_learned"), [(20, False), (30, True), (None, True)])
+def test_a_few_late_imports_are_not_worth_another_process(
+    tmp_path: Path, trials: int | None, is_learned: bool
+) -> None:
+    """Which would have to import all else anew: not for 2 beside 50, with 19 trials to come."""
+    learned = tmp_path / "imports.json"
+    late = [["decimal", os.__file__], ["fractions", os.__file__], ["own", str(tmp_path / "own.py")]]
+    learned.write_text(json.dumps({"ahead": 50, "late": late}))
+    preloading = Preloading(("json",), learned)
+    for number in (1, 2):
+        preload = preloading.of_trial(number, trials)
+        assert preload is not None
+        assert preload.modules == ("json", *(("decimal", "fractions") if is_learned else ()))
+        assert preload.learn is None
 
 
 @pytest.mark.parametrize(

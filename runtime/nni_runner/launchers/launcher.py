@@ -18,7 +18,7 @@ class Preload:
 
     Among them are variables to be set meanwhile: "NAME=VALUE", or "NAME?=VALUE" unless it is set.
 
-    Into `learn` the script writes which ones it has imported, when it has succeeded. `is_proven`
+    Into `learn` the script writes which others it has imported, when it has succeeded. `is_proven`
     says whether a trial has succeeded as such a fork.
     """
 

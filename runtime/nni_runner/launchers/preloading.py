@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ _LATE = {("torch", "optim"): "torch._dynamo"}
 class Preloading:
     """Says of each trial what it may be a fork of: of nothing, where no modules are given.
 
-    `learned` is where the first trial writes what it has imported.
+    `learned` is where the first trial writes what it has imported beyond that.
     """
 
     def __init__(self, modules: tuple[str, ...] | None = None, learned: Path | None = None) -> None:
@@ -48,12 +49,13 @@ class Preloading:
         self._is_proven = False
         self._anew: set[int] = set()
 
-    def of_trial(self, number: int) -> Preload | None:
-        """None where it is to be started anew."""
+    def of_trial(self, number: int, trials: int | None) -> Preload | None:
+        """None where it is to be started anew; `trials` are how many there will be, None: many."""
         if self._modules is None or number in self._anew:
             return None
         if self._learned and not self._is_learned:
-            self._modules = tuple(dict.fromkeys([*self._modules, *self._read()]))
+            left = math.inf if trials is None else trials - number
+            self._modules = tuple(dict.fromkeys([*self._modules, *self._read(left)]))
         learn = None if self._is_learned else self._learned
         return Preload(self._modules, learn, self._is_proven)
 
@@ -69,15 +71,21 @@ class Preloading:
         self._modules = None
         return True
 
-    def _read(self) -> list[str]:
+    def _read(self, left: float) -> list[str]:
+        """What the first trial has imported late, unless so many trials don't make up for it.
+
+        Another process has to import everything anew; a module takes about as long as another.
+        """
         try:
             assert self._learned is not None
-            known: list[list[str | None]] = json.loads(self._learned.read_text(encoding="utf-8"))
-            found = [str(name) for name, origin in known if _lies_among_installed(origin)]
-        except (OSError, ValueError, TypeError):
+            known = json.loads(self._learned.read_text(encoding="utf-8"))
+            found = [str(name) for name, origin in known["late"] if _lies_among_installed(origin)]
+            late = [name for name in found if name.partition(".")[0] not in _NEVER]
+            is_worth_it = len(late) * left > known["ahead"]
+        except (OSError, LookupError, ValueError, TypeError):
             return []
         self._is_learned = True
-        return [name for name in found if name.partition(".")[0] not in _NEVER]
+        return late if is_worth_it else []
 
 
 def as_script(command: tuple[str, ...]) -> tuple[str, ...]:

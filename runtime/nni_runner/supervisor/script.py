@@ -70,10 +70,11 @@ def run(what: dict[str, Any], was_set: dict[bytes, bytes]) -> int:
     )
     main.__dict__["__loader__"] = _loader(path)
     sys.modules["__main__"] = main
+    ahead = frozenset(sys.modules) if what["learn"] else frozenset()
     imported = _watch_imports(sys.path[0], was_set) if what["learn"] else None
     code = _exit_code(lambda: _execute(path, main))
     if imported is not None and code == 0:
-        _write_down(imported(), what["learn"])
+        _write_down([name for name in imported() if name not in ahead], ahead, what["learn"])
     return _shut_down(code)
 
 
@@ -139,8 +140,11 @@ def _is_called_in(folder: str) -> bool:
     return path.startswith(os.path.join(folder, "")) and "site-packages" not in path  # noqa: PTH118
 
 
-def _write_down(names: list[str], path: str) -> None:
-    """Writes which modules these are and where they come from, for the trials to come."""
+def _write_down(names: list[str], ahead: frozenset[str], path: str) -> None:
+    """Writes which modules these are and where they come from, for the trials to come.
+
+    And how many had been imported ahead.
+    """
     import json
 
     specs = [(name, getattr(sys.modules.get(name), "__spec__", None)) for name in names]
@@ -148,7 +152,7 @@ def _write_down(names: list[str], path: str) -> None:
     draft = _bytes(path) + b".%d" % os.getpid()
     try:
         with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123
-            json.dump(known, file)
+            json.dump({"ahead": len(ahead), "late": known}, file)
         os.replace(draft, _bytes(path))  # noqa: PTH105
     except OSError:
         pass  # another trial may write it
