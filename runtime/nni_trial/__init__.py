@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 
+from nni_trial.brief_json import dumps, loads
+
 TYPE_CHECKING = False  # as typing's own, which takes longer to import than all of this
 if TYPE_CHECKING:
     from typing import Any
@@ -60,14 +62,13 @@ def _send(record: dict[str, Any]) -> None:
 
     The file is opened anew each time: a script may close descriptors or fork as it likes.
     """
-    import json
     import time
 
     path = os.environ.get(RESULTS_FILE)
     if path is None:
         return
     record["time"] = time.time()
-    line = json.dumps(record, default=_json_fallback).encode() + b"\n"
+    line = dumps(record, _json_fallback).encode() + b"\n"
     _append(path, line)
     _ring()
 
@@ -117,10 +118,8 @@ def _read_parameters() -> dict[str, Any]:
     path = os.environ.get(PARAMETERS_FILE)
     if path is None:
         return {}
-    import json
-
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
-        parameters: dict[str, Any] = json.load(file)
+        parameters: dict[str, Any] = loads(file.read())
     return parameters
 
 
