@@ -7,12 +7,14 @@ import builtins
 import collections.abc
 import gc
 import io
+import json
 import os
 import resource
 import signal
 import sys
 import threading
 import types
+from importlib.machinery import SourceFileLoader
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ _ABC, _FROZEN = collections.abc.__file__, "<frozen _collections_abc>"
 
 def read_request(fd: int) -> dict[str, Any]:
     """The JSON object in that file."""
-    import json
-
     with os.fdopen(fd, "rb") as file:
         file.seek(0)
         found: dict[str, Any] = json.loads(file.read())
@@ -68,7 +68,7 @@ def run(what: dict[str, Any], was_set: dict[bytes, bytes]) -> int:
     main.__dict__.update(
         __file__=path, __builtins__=builtins, __cached__=None, __annotations__={}, __spec__=None
     )
-    main.__dict__["__loader__"] = _loader(path)
+    main.__dict__["__loader__"] = SourceFileLoader("__main__", path)
     sys.modules["__main__"] = main
     ahead = frozenset(sys.modules) if what["learn"] else frozenset()
     imported = _watch_imports(sys.path[0], was_set) if what["learn"] else None
@@ -145,8 +145,6 @@ def _write_down(names: list[str], ahead: frozenset[str], path: str) -> None:
 
     And how many had been imported ahead.
     """
-    import json
-
     specs = [(name, getattr(sys.modules.get(name), "__spec__", None)) for name in names]
     known = [(name, spec.origin) for name, spec in specs if spec is not None]
     draft = _bytes(path) + b".%d" % os.getpid()
@@ -206,12 +204,6 @@ def _stream(fd: int, mode: str) -> io.TextIOWrapper:
     raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
     stream.mode = mode  # type: ignore[misc]
     return stream
-
-
-def _loader(path: str) -> Any:
-    from importlib.machinery import SourceFileLoader
-
-    return SourceFileLoader("__main__", path)
 
 
 def _bytes(text: str) -> bytes:
