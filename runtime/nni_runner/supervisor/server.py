@@ -73,13 +73,17 @@ class Server:
                     self._close()
             self._look()
         self._listen(heard, set())
+        self._end_forkers(wake)
+        self._end_strays(frozenset())  # of a process that was killed just now
+
+    def _end_forkers(self, wake: int) -> None:
+        """Gives them time to remove what they have made; `wake` is what tells of their ends."""
         self._forkers.close()
         end = time.monotonic() + FAREWELL_S
         while self._forkers.pids and (left := end - time.monotonic()) > 0:
             if any(fd == wake for fd, _ in self._poll.poll(left * 1000)):
                 os.read(wake, 4096)
                 self._reap()
-        self._end_strays(frozenset())  # of a process that was killed just now
 
     def _listen(self, before: set[int], now: set[int]) -> set[int]:
         """Listens to these descriptors, and no others of those before."""
