@@ -26,6 +26,7 @@ from nni_runner.tuner_thread import Call, Nothing, Raised, TunerThread
 from nni_tuners import Tuner, random_parameters
 
 _LAST_WORDS_S = 1.0  # in which the tuner is told what it has not come to hear
+_WORTH_WAITING = 0.05  # of the time of a trial: so long to wait for parameters is not too long
 MOST_ASKED = 5  # times for one trial, as long as what the tuner suggests has been tried
 
 
@@ -64,6 +65,7 @@ class Chooser:
         self._is_hung = False
         self._tried = {key_of(t.parameters, t.extra) for t in history.trials.values()}
         self.is_exhausted = False
+        self._times, self._seconds = 0, 0.0  # that the tuner was asked, and how long it took
 
     def choose(self, number: int) -> Chosen | None:
         """A new trial's parameters; None where there are none, or the experiment ends."""
@@ -73,6 +75,16 @@ class Chooser:
             given = self._plan.tried[number - self._plan.baseline]
             return Chosen(number, given, False, time.time(), asked=0)
         return self._ask(number)
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether the tuner takes so long that a trial should not begin with waiting for it.
+
+        Chosen ahead, a trial's parameters are chosen without the latest results.
+        """
+        summary = self._history.summary()
+        waiting, running = self._seconds * summary.done, summary.seconds * self._times
+        return waiting > _WORTH_WAITING * running
 
     def take(self, chosen: Chosen) -> None:
         """The choice is recorded: a trial runs with it."""
@@ -142,13 +154,14 @@ class Chooser:
 
     def _answer(self, number: int) -> Any:
         """What the tuner returns, Nothing, or a fault; _ENDING where the experiment ends."""
-        patience = self._plan.tuner_seconds
+        patience, begun = self._plan.tuner_seconds, time.monotonic()
         left = patience - self._thread.busy
         if left > 0:
             call = self._thread.ask(lambda tuner: tuner.generate_parameters(number))
             notice = self._inbox.wait_for(
                 lambda one: isinstance(one, Answered) and one.call is call, left
             )
+            self._times, self._seconds = self._times + 1, self._seconds + time.monotonic() - begun
             if isinstance(notice, Answered):
                 answer = notice.answer
                 if not isinstance(answer, Raised):

@@ -29,6 +29,11 @@ class Inbox:
         self.is_ending = is_ending
         self._aside: deque[Notice] = deque()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no notice to be taken in now."""
+        return not self._aside and self._notices.empty()
+
     def next(self, seconds: float) -> Notice | None:
         """The next notice, None where none comes in this time.
 

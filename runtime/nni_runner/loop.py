@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import signal
 import time
@@ -37,7 +36,7 @@ from nni_runner.launchers.launcher import (
 from nni_runner.launchers.preloading import Preloading
 from nni_runner.limits import Failures, is_reached
 from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
-from nni_runner.preparing import NoRoomError, prepare, rerunnable, write_parameters
+from nni_runner.preparing import NoRoomError, prepare, write_rerunnable
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
 from nni_runner.recovery import abandon
@@ -98,13 +97,9 @@ class Loop:
             self.notices, self._inbox, self.progress.tell,
         )  # fmt: skip
         self._assessing = Assessing(
-            self.plan,
-            self.place,
-            self.store,
-            self.notices,
-            self.progress.tell,
+            self.plan, self.place, self.store, self.notices, self.progress.tell,
             self._slots.stop_early,
-        )
+        )  # fmt: skip
 
     def run(self) -> Outcome:
         """Runs until the limits are reached, the trials all fail, or somebody interrupts.
@@ -119,6 +114,7 @@ class Loop:
                 is_idle = not self._slots and not self._may_start()
                 if is_idle or time.monotonic() >= self._given_up:
                     return self._outcome()
+                self._choose_ahead()
                 self._take(self._inbox.next(self._patience()))
         except (RunnerError, TunerError) as error:
             return self._cut_off(str(error))
@@ -152,19 +148,31 @@ class Loop:
         is_exhausted = self._chooser.is_exhausted
         return bool(self._queue) or (not is_exhausted and len(self.history.trials) < limit)
 
+    def _choose_ahead(self) -> None:
+        """Chooses for a trial before it can start, if it would be kept waiting for that.
+
+        One at a time is chosen for with the results of all before it, however long that takes.
+        """
+        is_due = self.plan.concurrency > 1 and not self._queue and self._inbox.is_empty
+        if not (is_due and self._chooser.keeps_waiting and self._may_start()):
+            return
+        if chosen := self._chooser.choose(len(self.history.trials)):
+            self._claim(chosen)
+            self._queue.append(chosen.number)
+
     def _start_next(self) -> bool:
         """Starts a trial that waits, or a new one; whether there was any, and room for it."""
         number = self._queue[0] if self._queue else len(self.history.trials)
         gpus = self.gpus.take(number)
-        if gpus is None:  # the tuner is asked when the trial can start: it knows more then
+        if gpus is None:  # the tuner is asked when the trial can start: it knows most then
             return False
         if self._queue:
             return self._start(self.history.trials[self._queue.popleft()], gpus)
         chosen = self._chooser.choose(number)
-        if chosen is None:
-            self.gpus.give_back(number)
-            return False
-        return self._start(after(None, chosen), gpus, chosen)
+        if chosen is not None:
+            return self._start(after(None, chosen), gpus, chosen)
+        self.gpus.give_back(number)
+        return False
 
     def _start(self, trial: Trial, gpus: dict[str, str], chosen: Chosen | None = None) -> bool:
         """Starts the next attempt at a trial, which may be new; whether that was possible."""
@@ -187,12 +195,11 @@ class Loop:
             return True
         environment |= gpus | share_of_cores(self.plan.concurrency)
         slot.preload = self.preloading.of_trial(number, self.plan.trials)
-        self.launcher.start(
-            Job(
-                number, self.command, self.code, self.place.output(number), environment,
-                self.plan.trial_seconds, slot.preload,
-            )
+        job = Job(
+            number, self.command, self.code, self.place.output(number), environment,
+            self.plan.trial_seconds, slot.preload,
         )  # fmt: skip
+        self.launcher.start(job)
         return True
 
     def _make_wait(self, number: int, problem: str) -> None:
@@ -210,10 +217,8 @@ class Loop:
 
     def _patience(self) -> float:
         """How long to wait for the next notice, in s."""
-        if self._ending:
-            return self._given_up - time.monotonic()
-        at = min(self._deadline, self._width.next_try, self._assessing.next_look)
-        return at - time.monotonic()
+        times = (self._deadline, self._width.next_try, self._assessing.next_look)
+        return (self._given_up if self._ending else min(times)) - time.monotonic()
 
     def _take(self, notice: Notice | None) -> None:
         """Takes in a notice, or acts on the time limit."""
@@ -282,14 +287,12 @@ class Loop:
         slots = [self._slots[number] for number in sorted(self._slots.keys() & numbers)]
         trials = self.history.trials
         self._record([event for slot in slots for event in slot.heard(trials[slot.number])])
-        more = frozenset(slot.number for slot in slots if slot.results.has_more)
-        if more:
+        if more := frozenset(slot.number for slot in slots if slot.results.has_more):
             self.notices.put(Rang(more))
 
     def _finish(self, exited: Exited) -> None:
         """Takes in the end of an attempt."""
-        number = exited.number
-        slot = self._slots[number]
+        number, slot = exited.number, self._slots[exited.number]
         self._record(slot.end(self.history.trials[number], exited, self.plan.retries))
         del self._slots[number]
         self.gpus.give_back(number)
@@ -304,9 +307,7 @@ class Loop:
         if trial.status is Status.SUCCEEDED and self.preloading.confirm(number):
             self.progress.tell(f"trial {number} failed as a fork only: none is one from here on")
         if trial.is_baseline:
-            with contextlib.suppress(OSError):
-                own = rerunnable(trial.parameters, self.defaults, self.space)
-                write_parameters(self.place, number, own)
+            write_rerunnable(self.place, trial, self.defaults, self.space)
         self._chooser.tell(trial)
         if is_reached(self.plan, self.history) and not self._ending:
             self._end(REACHED, Status.SYS_CANCELED, REACHED.reason)
@@ -335,9 +336,8 @@ class Loop:
             return Outcome("failed", why)
         if self._chooser.is_exhausted:
             return Outcome("done", "search space exhausted")
-        if time.monotonic() >= self._deadline:
-            return OUT_OF_TIME
-        return Outcome("done", "trial limit reached")
+        is_late = time.monotonic() >= self._deadline
+        return OUT_OF_TIME if is_late else Outcome("done", "trial limit reached")
 
     def _abandon(self) -> None:
         """Gives every trial that something left running its end in the history."""

@@ -39,7 +39,7 @@ def prepare(
         # The baseline gets no values: the code's own hold, also those nobody could read off.
         given = {} if trial.is_baseline else tuner.given(trial.parameters, trial.extra)
         given_file.write_text(json.dumps(given), encoding="utf-8")
-        write_parameters(place, number, trial.parameters)
+        _write_parameters(place, number, trial.parameters)
         if trial.checkpoint:
             Path(trial.checkpoint).mkdir(parents=True, exist_ok=True)
         file = ResultsFile(number, results, attempt)
@@ -61,21 +61,25 @@ def prepare(
     }
 
 
-def write_parameters(place: Place, number: int, parameters: Parameters) -> None:
-    """The file for the user, from which the trial can be run again. Raises OSError."""
-    text = json.dumps(parameters, indent=4) + "\n"
-    (place.output(number) / "parameters.json").write_text(text, encoding="utf-8")
+def write_rerunnable(
+    place: Place, baseline: Trial, defaults: Parameters, space: SearchSpace
+) -> None:
+    """Writes the file for the user anew, with the script's own values as far as they are known.
 
-
-def rerunnable(own: Parameters, defaults: Parameters, space: SearchSpace) -> Parameters:
-    """The script's own values but for those that could not be given to it: left out, they hold.
-
-    A value that its text tells is known for its own; one that running it told has to lie in the
-    space.
+    Those are left out that could not be given to it: they hold. A value that its text tells is
+    known for its own; one that running it told has to lie in the space.
     """
-    return {
+    own = {
         key: value
-        for key, value in own.items()
+        for key, value in baseline.parameters.items()
         if key in defaults
         or (key in space and SearchSpace({key: space[key]}).contains({key: value}))
     }
+    with contextlib.suppress(OSError):
+        _write_parameters(place, baseline.number, own)
+
+
+def _write_parameters(place: Place, number: int, parameters: Parameters) -> None:
+    """The file for the user, from which the trial can be run again. Raises OSError."""
+    text = json.dumps(parameters, indent=4) + "\n"
+    (place.output(number) / "parameters.json").write_text(text, encoding="utf-8")

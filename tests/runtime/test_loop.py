@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from nni_tuners import RandomTuner, Tuner
 SCRIPT = (
     '"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = 0.5\n"""@nni.report_final_result(x)"""\n'
 )
+SLEEP = "import time\ntime.sleep(0.3)\n"
 AT = 3  # the trial for which the tuners here go wrong
 
 
@@ -100,9 +102,9 @@ class Runs:
         self.made.append(self.kind(optimize_mode=plan.optimize_mode, seed=plan.seed))
         return self.made[-1]
 
-    def run(self) -> Report:
+    def run(self, script: str = SCRIPT) -> Report:
         """Runs one to its end."""
-        (self.folder / "train.py").write_text(SCRIPT)
+        (self.folder / "train.py").write_text(script)
         target = read_target(self.folder / "train.py", self.folder / "experiments")
         words = find_command(target, None, None, ())
         return run_experiment(
@@ -249,3 +251,42 @@ def test_the_history_says_what_was_asked(runs: Callable[..., Runs]) -> None:
     chosen = [row.data for row in events if row.kind == "chosen"]
     assert [data["asked"] for data in chosen] == [0, 1, 3, 3, 3, 3]
     assert len({json.dumps(data["parameters"]) for data in chosen}) == 6
+
+
+def ahead(report: Report) -> int:
+    """How many trials at most had been chosen and had not ended."""
+    _, events = read(report.place.folder)
+    steps = [{"chosen": 1, "ended": -1}.get(row.kind, 0) for row in events]
+    return max(itertools.accumulate(steps))
+
+
+@pytest.mark.parametrize(("concurrency", "most"), [(1, 1), (2, 3)])
+def test_a_slow_tuner_is_asked_before_a_slot_is_free(
+    runs: Callable[..., Runs], concurrency: int, most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But where one trial runs at a time, which is chosen for with all results."""
+
+    class Thorough(RandomTuner):
+        """Takes a sixth of the time of a trial."""
+
+        def generate_parameters(self, parameter_id: int, **kwargs: Any) -> Any:
+            """What it suggests, late."""
+            time.sleep(0.05)
+            return super().generate_parameters(parameter_id, **kwargs)
+
+    of = runs(Thorough, concurrency=concurrency, trials=8)
+    report = of.run(SCRIPT + SLEEP)
+    assert report.outcome.reason == "trial limit reached"
+    assert len(report.history.ranked()) == 8
+    assert ahead(report) == most
+    last = of.made[-1]
+    resume_experiment(report.place.folder, Changes())
+    assert "suggests something else" not in capsys.readouterr().err
+    assert next_of(of.made[-1]) == next_of(last)
+
+
+def test_a_quick_tuner_is_asked_when_a_trial_can_start(runs: Callable[..., Runs]) -> None:
+    """It knows most then."""
+    report = runs(RandomTuner, concurrency=2, trials=8).run(SCRIPT + SLEEP)
+    assert len(report.history.ranked()) == 8
+    assert ahead(report) == 2
