@@ -66,6 +66,7 @@ class Chooser:
         self._tried = {key_of(t.parameters, t.extra) for t in history.trials.values()}
         self.is_exhausted = False
         self._times, self._seconds = 0, 0.0  # that the tuner was asked, and how long it took
+        self._looks_ahead = True
 
     def choose(self, number: int) -> Chosen | None:
         """A new trial's parameters; None where there are none, or the experiment ends."""
@@ -76,15 +77,18 @@ class Chooser:
             return Chosen(number, given, False, time.time(), asked=0)
         return self._ask(number)
 
-    @property
-    def keeps_waiting(self) -> bool:
-        """Whether the tuner takes so long that a trial should not begin with waiting for it.
+    def choose_ahead(self, number: int) -> Chosen | None:
+        """Of a trial that can't start yet, if it would have to wait for its parameters then.
 
-        Chosen ahead, a trial's parameters are chosen without the latest results.
+        They are chosen without the latest results. A tuner that has none as long as others run is
+        asked when they have ended.
         """
-        summary = self._history.summary()
-        waiting, running = self._seconds * summary.done, summary.seconds * self._times
-        return waiting > _WORTH_WAITING * running
+        if not (self._looks_ahead and self._keeps_waiting()):
+            return None
+        chosen = self.choose(number)
+        if self.is_exhausted:
+            self.is_exhausted = self._looks_ahead = False
+        return chosen
 
     def take(self, chosen: Chosen) -> None:
         """The choice is recorded: a trial runs with it."""
@@ -128,6 +132,12 @@ class Chooser:
     def close(self) -> None:
         """Nothing more is chosen."""
         self._thread.leave(_LAST_WORDS_S)
+
+    def _keeps_waiting(self) -> bool:
+        """Whether the tuner takes longer than a trial should stand in line for it."""
+        summary = self._history.summary()
+        waiting, running = self._seconds * summary.done, summary.seconds * self._times
+        return waiting > _WORTH_WAITING * running
 
     def _is_given(self, number: int) -> bool:
         return 0 <= number - self._plan.baseline < len(self._plan.tried)

@@ -153,12 +153,12 @@ class Loop:
 
         One at a time is chosen for with the results of all before it, however long that takes.
         """
-        is_due = self.plan.concurrency > 1 and not self._queue and self._inbox.is_empty
-        if not (is_due and self._chooser.keeps_waiting and self._may_start()):
+        if self.plan.concurrency == 1 or self._queue or not self._inbox.is_empty:
             return
-        if chosen := self._chooser.choose(len(self.history.trials)):
+        number = len(self.history.trials)
+        if self._may_start() and (chosen := self._chooser.choose_ahead(number)):
             self._claim(chosen)
-            self._queue.append(chosen.number)
+            self._queue.append(number)
 
     def _start_next(self) -> bool:
         """Starts a trial that waits, or a new one; whether there was any, and room for it."""

@@ -21,7 +21,7 @@ from nni_runner.resumption import Changes, resume_experiment
 from nni_runner.session import run_experiment
 from nni_runner.target import find_command, read_target
 from nni_runner.trial import Status
-from nni_tuners import RandomTuner, Tuner
+from nni_tuners import NoMoreTrialError, RandomTuner, Tuner
 
 SCRIPT = (
     '"""@nni.variable(nni.uniform(0, 1), name=x)"""\nx = 0.5\n"""@nni.report_final_result(x)"""\n'
@@ -260,19 +260,20 @@ def ahead(report: Report) -> int:
     return max(itertools.accumulate(steps))
 
 
+class Thorough(RandomTuner):
+    """Takes a sixth of the time of a trial."""
+
+    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> Any:
+        """What it suggests, late."""
+        time.sleep(0.05)
+        return super().generate_parameters(parameter_id, **kwargs)
+
+
 @pytest.mark.parametrize(("concurrency", "most"), [(1, 1), (2, 3)])
 def test_a_slow_tuner_is_asked_before_a_slot_is_free(
     runs: Callable[..., Runs], concurrency: int, most: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """But where one trial runs at a time, which is chosen for with all results."""
-
-    class Thorough(RandomTuner):
-        """Takes a sixth of the time of a trial."""
-
-        def generate_parameters(self, parameter_id: int, **kwargs: Any) -> Any:
-            """What it suggests, late."""
-            time.sleep(0.05)
-            return super().generate_parameters(parameter_id, **kwargs)
 
     of = runs(Thorough, concurrency=concurrency, trials=8)
     report = of.run(SCRIPT + SLEEP)
@@ -289,4 +290,21 @@ def test_a_quick_tuner_is_asked_when_a_trial_can_start(runs: Callable[..., Runs]
     """It knows most then."""
     report = runs(RandomTuner, concurrency=2, trials=8).run(SCRIPT + SLEEP)
     assert len(report.history.ranked()) == 8
+    assert ahead(report) == 2
+
+
+def test_a_tuner_may_have_nothing_while_others_run(runs: Callable[..., Runs]) -> None:
+    """That it has nothing for a trial that can't start yet doesn't end the experiment."""
+
+    class Paired(Thorough):
+        """Has parameters for two trials at a time."""
+
+        def generate_parameters(self, parameter_id: int, **kwargs: Any) -> Any:
+            """Raises where two run."""
+            if len(self.pending) == 2:
+                raise NoMoreTrialError("not now")
+            return super().generate_parameters(parameter_id, **kwargs)
+
+    report = runs(Paired, concurrency=2, trials=6).run(SCRIPT + SLEEP)
+    assert report.outcome.reason == "trial limit reached"
     assert ahead(report) == 2
