@@ -116,6 +116,72 @@ SCRIPTS = {
     "f = torch.compile(lambda x: torch.sin(x) ** 2 + 1)\n"
     "print(f(torch.arange(4.0)).sum().item())",
     "source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))",
+    "crash": "import ctypes; ctypes.string_at(0)",
+    "doctest": "import doctest\ndef f():\n    '''\n    >>> f()\n    1\n    '''\n    return 2\n"
+    "print(doctest.testmod())",
+    "timeit": "import timeit\nx = 3\nprint(timeit.timeit('y', 'from __main__ import x as y') > 0)",
+    "tracemalloc": "import tracemalloc\ntracemalloc.start(); a = [1] * 10000\n"
+    "print(len(tracemalloc.take_snapshot().traces) > 0)",
+    "contexts": "import contextvars, decimal, locale\n"
+    "print(len(contextvars.copy_context()), decimal.getcontext(), locale.getlocale())",
+    "sockets": "import socket, threading\ns = socket.create_server(('127.0.0.1', 0))\n"
+    "threading.Thread(target=lambda: s.accept()[0].sendall(b'hi')).start()\n"
+    "print(socket.create_connection(s.getsockname()).recv(9))",
+    "forks itself": "import os, sys\nprint('one', flush=True)\nif not os.fork():\n"
+    "    print('child'); sys.exit(5)\nprint(os.waitstatus_to_exitcode(os.wait()[1]))",
+    "fork raises": "import os\nif not os.fork():\n    raise ValueError('child')\n"
+    "print(os.waitstatus_to_exitcode(os.wait()[1]))",
+    "child handler": "import signal, subprocess\n"
+    "signal.signal(signal.SIGCHLD, lambda *a: print('child', flush=True))\n"
+    "subprocess.run(['true'])",
+    "no children": "import os\ntry:\n    os.wait()\nexcept ChildProcessError as e:\n    print(e)",
+    "other output": "import os\nos.dup2(os.open('left.txt', os.O_CREAT | os.O_RDWR), 1); print(1)",
+    "closed output": "import os\nos.close(1); print('x')",
+    "closed errors": "import os\nos.close(2); raise ValueError",
+    "unraisable": "class A:\n    def __del__(self): 1 / 0\na = A(); del a; print('on')",
+    "cycle": "import gc\nclass A:\n    def __del__(self): print('gone')\n"
+    "a = A(); a.a = a; del a; print(gc.collect() > 0)",
+    "finalizer": "import weakref\nclass A: pass\na = A(); weakref.finalize(a, print, 'last')",
+    "exception group": "raise ExceptionGroup('two', [ValueError(1), TypeError(2)])",
+    "exception note": "e = ValueError('x'); e.add_note('more'); raise e",
+    "long traceback": "def f(n):\n    return 1 / n and f(n - 1)\nf(20)",
+    "import fails": "open('left_bad.py', 'w').write('x = (')\nimport left_bad",
+    "deprecation": "import warnings\ndef f(): warnings.warn('old', DeprecationWarning)\nf()\n"
+    "warnings.simplefilter('error'); f()",
+    "quit": "quit('so')",
+    "exit tuple": "import sys; sys.exit((1, 2))",
+    "exit negative": "import sys; sys.exit(-1)",
+    "thread exits": "import threading\nt = threading.Thread(target=lambda: exit(3))\n"
+    "t.start(); t.join(); print('on')",
+    "asyncio process": "import asyncio, signal, os\nasync def f():\n    rang = asyncio.Event()\n"
+    "    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, rang.set)\n"
+    "    os.kill(os.getpid(), signal.SIGUSR1); await asyncio.wait_for(rang.wait(), 9)\n"
+    "    p = await asyncio.create_subprocess_exec('echo', 'a', stdout=-1)\n"
+    "    print(await p.communicate())\nasyncio.run(f())",
+    "queue": "import multiprocessing as m\ndef f(q): q.put(m.current_process().name)\n"
+    "if __name__ == '__main__':\n    q = m.Queue(); p = m.Process(target=f, args=(q,)); p.start()\n"
+    "    print(q.get(), m.parent_process(), m.get_start_method()); p.join(); print(p.exitcode)",
+    "leaked memory": "from multiprocessing.shared_memory import SharedMemory\n"
+    "s = SharedMemory(create=True, size=10); print('left')",
+    "daemon process": "import multiprocessing as m, time\nif __name__ == '__main__':\n"
+    "    m.Process(target=time.sleep, args=(60,), daemon=True).start(); print('end')",
+    "surrogate": "print('\\ud800')",
+    "zip": "import sys, zipfile\nwith zipfile.ZipFile('left.zip', 'w') as z:\n"
+    "    z.writestr('inside.py', 'V = 5')\nsys.path.insert(0, 'left.zip')\n"
+    "import inside; print(inside.V, inside.__file__)",
+    "finders": "import sys; print(sys.path, len(sys.path_hooks), sys.meta_path)",
+    "unclosed file": "import warnings\nwarnings.simplefilter('always'); open('left.txt', 'w')",
+    "temporary folder": "import tempfile\nt = tempfile.TemporaryDirectory(); print('x')",
+    "interrupts itself": "import os, signal\nos.kill(os.getpid(), signal.SIGINT); print('no')",
+    "attributes": "import ctypes, os, signal\nl = ctypes.CDLL(None); a = ctypes.c_int()\n"
+    "l.prctl(2, ctypes.byref(a)); print(a.value, l.prctl(3))\n"
+    "print(signal.pthread_sigmask(signal.SIG_BLOCK, []), open('/proc/self/oom_score_adj').read())",
+    "status": "for l in open('/proc/self/status'):\n"
+    "    if l.startswith(('Sig', 'Shd', 'Cap', 'NoNew', 'Seccomp', 'Threads')): print(l)",
+    "own source": "import ast, inspect, sys\n"
+    "print(len(ast.parse(inspect.getsource(sys.modules['__main__'])).body))",
+    "moved": "import os\nos.chdir('/'); raise RuntimeError(os.getcwd())",
+    "interleaved": "import sys\nfor i in range(500):\n    print(i); print(i, file=sys.stderr)",
 }
 
 
