@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 TYPE_CHECKING = False  # to import nothing that takes long before Ctrl-C is answered
@@ -21,7 +22,10 @@ def main(prog_name: str | None = None) -> None:
 def start(load: Callable[[], Any], prog_name: str | None = None) -> None:
     """Runs the command line that `load` imports; exit code 130 after Ctrl-C."""
     try:
+        gc.disable()  # none of all that is loaded is garbage
         command = load()
+        gc.freeze()
+        gc.enable()
         code = _run(command, prog_name)
     except KeyboardInterrupt:
         code = _INTERRUPTED
