@@ -16,7 +16,7 @@ from nni_runner.launchers.launcher import Assessed, Notices
 from nni_runner.options import make_assessor_of
 from nni_runner.store import Store
 from nni_runner.trial import Ended, Event, Reported, Started
-from nni_runner.tuner_thread import Call, Raised, TunerThread
+from nni_runner.tuner_thread import LAST_WORDS_S, Call, Raised, TunerThread
 from nni_runner.watching import NonsenseError, Watch
 
 Stop = Callable[[int, int, str], None]  # number, attempt, cause
@@ -95,7 +95,7 @@ class Assessing:
     def close(self) -> None:
         """Nothing more is assessed."""
         if self._thread is not None:
-            self._thread.leave()
+            self._thread.leave(LAST_WORDS_S)
 
     def _begin(self, is_old: bool) -> None:
         plan, place = self._plan, self._place

@@ -22,10 +22,9 @@ from nni_runner.inbox import Inbox
 from nni_runner.launchers.launcher import Answered, Notices
 from nni_runner.reliving import tell
 from nni_runner.trial import Chosen, Trial
-from nni_runner.tuner_thread import Call, Nothing, Raised, TunerThread
+from nni_runner.tuner_thread import LAST_WORDS_S, Call, Nothing, Raised, TunerThread
 from nni_tuners import Tuner, random_parameters
 
-_LAST_WORDS_S = 1.0  # in which the tuner is told what it has not come to hear
 _WORTH_WAITING = 0.05  # of the time of a trial: so long to wait for parameters is not too long
 MOST_ASKED = 5  # times for one trial, as long as what the tuner suggests has been tried
 
@@ -131,7 +130,7 @@ class Chooser:
 
     def close(self) -> None:
         """Nothing more is chosen."""
-        self._thread.leave(_LAST_WORDS_S)
+        self._thread.leave(LAST_WORDS_S)
 
     def _keeps_waiting(self) -> bool:
         """Whether the tuner takes longer than a trial should stand in line for it."""

@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 from nni_runner.workers import start_thread
 from nni_tuners import NoMoreTrialError
 
+LAST_WORDS_S = 1.0  # in which it is told, at the end, what it has not come to hear
+
 T = TypeVar("T")
 
 

@@ -149,6 +149,24 @@ def test_a_hopeless_trial_is_stopped(runs: Callable[..., Runs]) -> None:
     assert trial.cause in shown
 
 
+def test_an_assessor_hears_of_the_last_end(runs: Callable[..., Runs]) -> None:
+    """Also one that is slow to take in the ends before it."""
+
+    class Slow(Below):
+        """Thinks about every end."""
+
+        def trial_end(self, trial_job_id: Any, success: bool) -> None:
+            """Writes it down, after a while."""
+            time.sleep(0.05)
+            super().trial_end(trial_job_id, success)
+
+    of = runs(Slow)
+    of.run()
+    (assessor,) = of.made
+    assert isinstance(assessor, Slow)
+    assert len([who for who, what in assessor.heard if isinstance(what, bool)]) == 6
+
+
 def test_a_resumed_assessor_heard_the_same(runs: Callable[..., Runs]) -> None:
     """In the same order, and goes on from there."""
     of = runs(Below)
