@@ -188,6 +188,27 @@ def test_alpha_is_noise_at_least() -> None:
     assert errors[0] < 0.1 < errors[1]
 
 
+def test_chooses_what_is_most_worth_trying_and_untried() -> None:
+    tuner = GPTuner(seed=0, cold_start_num=5)
+    tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
+    for trial, x in enumerate([0.1, 0.2, 0.3, 0.4, 0.5]):
+        tuner.receive_trial_result(trial, {"x": x}, (x - 0.35) ** 2)
+    assert tuner.choose(np.array([[0.45], [0.35], [0.01]])) == [0.35]
+    assert tuner.choose(np.array([[0.3], [0.4], [0.05]])) == [0.05]
+
+
+def test_auto_meets_every_option_before_it_learns() -> None:
+    tuner = AutoTuner(seed=0)
+    tuner.update_search_space(SearchSpace({"c": Choice(tuple(range(5))), "x": Uniform(0, 1)}))
+    rng = np.random.default_rng(0)
+    met = set()
+    for trial in range(10):
+        parameters = tuner.generate_parameters(trial)
+        met.add(parameters["c"])
+        tuner.receive_trial_result(trial, parameters, float(rng.normal()))
+    assert met == set(range(5))
+
+
 def test_takes_what_nni_takes() -> None:
     tuner = GPTuner(
         optimize_mode="maximize",

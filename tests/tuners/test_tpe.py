@@ -195,3 +195,19 @@ def test_refuses_arguments_that_make_no_sense(keywords: dict[str, float], messag
     with pytest.raises(TunerError) as caught:
         TPETuner(**keywords)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+def test_proposals_are_the_best_of_more_candidates() -> None:
+    """They are nearer to the good trials than the candidates are that they come from."""
+    tuner = TPETuner(seed=0)
+    tuner.update_search_space(cube(1))
+    for trial, x in enumerate(np.linspace(-5, 5, 31).tolist()):
+        tuner.receive_trial_result(trial, {"x0": x}, (x - 4) ** 2)
+    best, all_of_them = tuner.proposals(100, 0.25), tuner.proposals(100, 1.0)
+    assert (len(best), len(all_of_them)) == (25, 100)
+    assert len(tuner.proposals(10, 0.01)) == 1
+
+    def distance(rows: np.ndarray) -> float:
+        return float(np.mean([abs(tuner.code.decode(row)["x0"] - 4) for row in rows]))
+
+    assert distance(best) < 0.7 * distance(all_of_them)

@@ -9,13 +9,15 @@ Criteria for Noisy Optimization, Structural and Multidisciplinary Optimization 4
 
 from __future__ import annotations
 
+import numpy as np
+
 from nni_tuners.arguments import check_count, check_number
 from nni_tuners.encode import Floats
 from nni_tuners.novelty import untried
 from nni_tuners.options import drawn_options
 from nni_tuners.search import Search
 from nni_tuners.start import Start
-from nni_tuners.surrogate import Surrogate, Worth
+from nni_tuners.surrogate import Expectation, Surrogate, Worth
 from nni_tuners.tuner import Tuner
 from nni_tuners.utilities import find_utility
 
@@ -73,7 +75,16 @@ class GPTuner(Tuner):
         """The row of the largest utility, at times with drawn options; untried if there are any."""
         if not self.is_warm:
             return self._start.suggest()
-        expected = self._surrogate.learn()
-        score = Worth(expected, self.utility)
+        expected, score = self._learned()
         search = Search(self.code, self.rng, drawn_options(self))
         return untried(self, search.best_rows(score, expected.good), score)
+
+    def choose(self, rows: Floats) -> Floats:
+        """The one of these rows that has the largest utility; untried if there are any."""
+        _, score = self._learned()
+        rows = self.code.settled(rows)
+        return untried(self, rows[np.argsort(-score(rows), kind="stable")], score)
+
+    def _learned(self) -> tuple[Expectation, Worth]:
+        expected = self._surrogate.learn()
+        return expected, Worth(expected, self.utility)

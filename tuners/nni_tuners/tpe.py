@@ -16,7 +16,7 @@ import numpy as np
 
 from nni_tuners.arguments import check_count, check_flag, check_share
 from nni_tuners.encode import MAX_LISTED, Floats
-from nni_tuners.novelty import untried
+from nni_tuners.novelty import Score, untried
 from nni_tuners.options import drawn_options, with_options
 from nni_tuners.parzen import MIN_BANDWIDTH, ParzenEstimator
 from nni_tuners.start import Start
@@ -69,16 +69,25 @@ class TPETuner(Tuner):
         losses = self.history.losses
         if len(losses) < self.n_startup_jobs or np.isnan(losses).all():
             return self._start.suggest()
+        ratio, candidates = self._candidates(self.n_ei_candidates)
+        return untried(self, candidates, ratio)
+
+    def proposals(self, count: int, share: float) -> Floats:
+        """The best share of so many candidates, the best first; at least one result is known."""
+        _, candidates = self._candidates(count)
+        return candidates[: max(round(share * count), 1)]
+
+    def _candidates(self, count: int) -> tuple[Score, Floats]:
+        """log l / g, and rows drawn from l, the largest l / g first."""
         good, others = self._densities()
-        drawn = good.sample(self.rng, self.n_ei_candidates)
+        drawn = good.sample(self.rng, count)
         candidates = self.code.snap(with_options(drawn, drawn_options(self)))
 
-        def score(rows: Floats) -> Floats:
+        def ratio(rows: Floats) -> Floats:
             rows = self.code.without_inactive(rows)
             return good.log_density(rows) - others.log_density(rows)
 
-        order = np.argsort(-score(candidates), kind="stable")
-        return untried(self, candidates[order], score)
+        return ratio, candidates[np.argsort(-ratio(candidates), kind="stable")]
 
     def _densities(self) -> tuple[ParzenEstimator, ParzenEstimator]:
         """l and g: failed and pending trials belong to the others."""
