@@ -85,6 +85,9 @@ class CompileError(NniAnnotateError):
         self.diagnostics = tuple(sorted(diagnostics))
         super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[CompileError], tuple[tuple[Diagnostic, ...]]]:
+        return CompileError, (self.diagnostics,)
+
     @property
     def is_about_annotations(self) -> bool:
         """Whether more is wrong than that files can't be read as Python."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from nni_annotate.entry import start
 
 TYPE_CHECKING = False
@@ -20,6 +22,9 @@ def control(prog_name: str | None = None) -> None:
 
 
 def _command() -> Any:
+    from nni_runner.compiling import load_ahead
+
+    load_ahead(sys.argv[1:])
     from nni_runner.threads import import_numpy_with_one_thread
 
     import_numpy_with_one_thread()

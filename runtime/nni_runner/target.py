@@ -14,10 +14,10 @@ from pathlib import Path
 from nni_annotate.diagnostics import Diagnostic
 from nni_annotate.manifest import read_manifest
 from nni_annotate.placing import place_tree
-from nni_annotate.project import compile_tree
 from nni_annotate.sources import MANIFEST, ProjectError, is_python
 from nni_annotate.space import Parameters, SearchSpace
 from nni_annotate.tree import SEARCH_SPACE, CompiledTree, Script, read_search_space
+from nni_runner import compiling
 from nni_runner.errors import RunnerError, UsageError
 
 _NO_CODE = {"history.sqlite", "pyvenv.cfg"}  # what an experiment's folder and an environment hold
@@ -99,7 +99,7 @@ def read_target(path: Path, leave_out: Path) -> Target:
     try:
         if compiled := _compiled(path.resolve()):
             return compiled
-        tree = compile_tree(path, leave_out, notebooks_as_scripts=True)
+        tree = compiling.compile_target(path, leave_out)
         if not tree.compiled:
             return _hand_written(path)
         siblings = _annotated_siblings(tree) if tree.is_one_file else []
@@ -108,6 +108,8 @@ def read_target(path: Path, leave_out: Path) -> Target:
         return Target(root, tree.space, tree.defaults, tree.scripts, tree, warnings)
     except ProjectError as error:
         raise RunnerError(str(error)) from None
+    finally:
+        compiling.stop()
 
 
 def _compiled(path: Path) -> Target | None:

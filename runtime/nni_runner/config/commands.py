@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nni_runner.common import as_json, print_json
+from nni_runner.compiling import load_ahead
 from nni_runner.errors import UsageError
 from nni_runner.experiment import Place
 from nni_runner.threads import import_numpy_with_one_thread
@@ -86,6 +87,7 @@ def create(
     without its terminal.
     """
     del debug
+    load_ahead([str(file)])
     import_numpy_with_one_thread()
     from nni_runner.cli import finish
     from nni_runner.config.background import begin

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nni_annotate.diagnostics import Diagnostic, Where
+from nni_runner import compiling
 from nni_runner.config.model import Builtin, Config, Custom
 from nni_runner.config.problems import ConfigError
 from nni_runner.config.spaces import as_shown
@@ -25,6 +26,7 @@ def read_code(config: Config) -> Target:
     """The code with its search space. Raises ConfigError; CompileError with what is wrong in it."""
     if not config.use_annotation:
         assert config.space is not None
+        compiling.stop()  # there is nothing for it to do
         return Target(config.code_directory, config.space, None, (), None, (), space_is_given=True)
     where = config.reading.values["use_annotation"].where
     shown = as_shown(config.reading, config.code_directory)
