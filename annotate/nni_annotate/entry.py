@@ -22,11 +22,7 @@ def main(prog_name: str | None = None) -> None:
 def start(load: Callable[[], Any], prog_name: str | None = None) -> None:
     """Runs the command line that `load` imports; exit code 130 after Ctrl-C."""
     try:
-        gc.disable()  # none of all that is loaded is garbage
-        command = load()
-        gc.freeze()
-        gc.enable()
-        code = _run(command, prog_name)
+        code = _run(_loaded(load), prog_name)
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except RuntimeError as error:  # it may come while a class is made
@@ -41,6 +37,27 @@ def start(load: Callable[[], Any], prog_name: str | None = None) -> None:
     if code == _INTERRUPTED:
         _leave(code)
     sys.exit(code)
+
+
+def _loaded(load: Callable[[], Any]) -> Any:
+    """The command; Ctrl-C ends the process at once meanwhile.
+
+    As an exception it might get lost: numpy's own imports make an ImportError with a page of advice
+    of it.
+    """
+    import os
+    import signal
+
+    counts = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # and is not ignored
+    if counts:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
+    gc.disable()  # none of all that is loaded is garbage
+    command = load()
+    gc.freeze()
+    gc.enable()
+    if counts:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return command
 
 
 def _leave(code: int) -> None:

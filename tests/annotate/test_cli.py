@@ -527,6 +527,26 @@ def test_ctrl_c_while_a_module_is_imported() -> None:
         assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+def test_ctrl_c_counts_where_an_import_would_swallow_it() -> None:
+    code = """
+import os, signal
+from nni_annotate.entry import start
+
+def load():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("bad install") from None
+
+start(load)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment(), capture_output=True, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may ignore it
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_cells_are_warned_of_as_files_are(tmp_path: Path) -> None:
     """Look-alikes, calls of the API beside annotations, and no final report."""
     cells = [
