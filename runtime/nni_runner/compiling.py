@@ -7,6 +7,7 @@ Where there is no such process, or it fails, the runner compiles by itself.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
@@ -45,6 +46,7 @@ def load_ahead(words: list[str]) -> None:
         os.close(asked)
         os.close(answer)
         _waiting = child, ask, answered
+        atexit.register(stop)  # where the command ends before it comes to compiling
         return
     try:
         os.close(ask)

@@ -158,3 +158,22 @@ def test_a_runner_has_no_such_process_while_trials_run(tmp_path: Path, words: li
     )  # fmt: skip
     (trial,) = json.loads(done.stdout)["trials"]
     assert Path(trial["output"], "stdout").read_text() == "1\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["nowhere.py", "--minimize"], [".", "--nonsense"]]
+)
+def test_a_command_that_compiles_nothing_leaves_no_process(words: list[str]) -> None:
+    """Not even a dead one, which in a container nobody might ask about."""
+    code = f"""
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1)  # what is left by others is this process's
+start = "import sys; sys.path[:] = {sys.path!r}; from nni_runner.entry import main; main()"
+subprocess.run([sys.executable, "-c", start, *{words!r}], capture_output=True)
+try:
+    print(os.waitpid(-1, 0))
+except ChildProcessError:
+    print("none")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "none\n"
