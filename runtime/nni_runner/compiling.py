@@ -79,9 +79,7 @@ def compile_target(source: Path, leave_out: Path) -> CompiledTree:
             return tree
         finally:
             stop()
-    from nni_annotate.project import compile_tree
-
-    return compile_tree(source, leave_out, notebooks_as_scripts=True)
+    return _compiled(source, leave_out)
 
 
 def stop() -> None:
@@ -112,9 +110,9 @@ def _serve(words: list[str], asked: int, answer: int) -> None:
     import pickle
 
     import nni_annotate.compile
+    import nni_annotate.project
     import nni_annotate.strays  # noqa: F401 - what compiling imports when it comes to it
     from nni_annotate.errors import NniAnnotateError
-    from nni_annotate.project import compile_tree
 
     gc.freeze()
     gc.enable()
@@ -122,11 +120,17 @@ def _serve(words: list[str], asked: int, answer: int) -> None:
         source, leave_out = pickle.load(request)
     found: CompiledTree | Exception
     try:
-        found = compile_tree(source, leave_out, notebooks_as_scripts=True)
+        found = _compiled(source, leave_out)
     except NniAnnotateError as error:
         found = error
     with open(answer, "wb") as reply:
         pickle.dump(found, reply)
+
+
+def _compiled(source: Path, leave_out: Path) -> CompiledTree:
+    from nni_annotate.project import compile_tree
+
+    return compile_tree(source, leave_out, notebooks_as_scripts=True)
 
 
 def _is_worth_loading(words: list[str]) -> bool:

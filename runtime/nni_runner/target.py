@@ -98,6 +98,7 @@ def read_target(path: Path, leave_out: Path) -> Target:
         raise UsageError(f"{path}: is neither a file nor a folder")
     try:
         if compiled := _compiled(path.resolve()):
+            compiling.stop()  # there is nothing for it to do
             return compiled
         tree = compiling.compile_target(path, leave_out)
         if not tree.compiled:
@@ -108,8 +109,6 @@ def read_target(path: Path, leave_out: Path) -> Target:
         return Target(root, tree.space, tree.defaults, tree.scripts, tree, warnings)
     except ProjectError as error:
         raise RunnerError(str(error)) from None
-    finally:
-        compiling.stop()
 
 
 def _compiled(path: Path) -> Target | None:

@@ -17,7 +17,7 @@ from nni_tuners.novelty import untried
 from nni_tuners.options import drawn_options
 from nni_tuners.search import Search
 from nni_tuners.start import Start
-from nni_tuners.surrogate import Expectation, Surrogate, Worth
+from nni_tuners.surrogate import Surrogate, Worth
 from nni_tuners.tuner import Tuner
 from nni_tuners.utilities import find_utility
 
@@ -75,16 +75,16 @@ class GPTuner(Tuner):
         """The row of the largest utility, at times with drawn options; untried if there are any."""
         if not self.is_warm:
             return self._start.suggest()
-        expected, score = self._learned()
+        score = self._worth()
         search = Search(self.code, self.rng, drawn_options(self))
-        return untried(self, search.best_rows(score, expected.good), score)
+        return untried(self, search.best_rows(score, score.expected.good), score)
 
     def choose(self, rows: Floats) -> Floats:
         """The one of these rows that has the largest utility; untried if there are any."""
-        _, score = self._learned()
+        score = self._worth()
         rows = self.code.settled(rows)
         return untried(self, rows[np.argsort(-score(rows), kind="stable")], score)
 
-    def _learned(self) -> tuple[Expectation, Worth]:
-        expected = self._surrogate.learn()
-        return expected, Worth(expected, self.utility)
+    def _worth(self) -> Worth:
+        """How much trying a row is worth, by all that is known."""
+        return Worth(self._surrogate.learn(), self.utility)
