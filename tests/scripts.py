@@ -33,7 +33,10 @@ SCRIPTS = {
     "limits": "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))",
     "streams": "import sys\nfor s in (sys.stdin, sys.stdout, sys.stderr):\n"
     "    print(s.name, s.mode, s.encoding, s.errors, s.line_buffering, s.write_through)\n"
+    "    print(s.seekable(), s.isatty(), s.fileno(), s.newlines, type(s.buffer).__name__)\n"
+    "    print(s.buffer.raw.mode, s.buffer.raw.closefd, s.buffer.raw._blksize)\n"
     "print(sys.stdout is sys.__stdout__, sys.stdin.read())\n",
+    "syntax warning": "print(1 is 1)\n",
     "buffering": "import os, sys\nprint('first'); os.write(1, b'second\\n'); sys.stdout.flush()\n",
     "threads": "import threading, time\ndef f():\n    time.sleep(0.05); print('late')\n"
     "threading.Thread(target=f).start()\n"

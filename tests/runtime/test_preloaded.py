@@ -51,9 +51,10 @@ class Bench:
         text = left.read_text() if left.exists() else ""
         left.unlink(missing_ok=True)
         assert isinstance(ended, Exited), ended
-        out = (output / "stdout").read_text("latin-1")
-        err = (output / "stderr").read_text("latin-1")
-        return ended, out, err, text
+        files = [output / "stdout", output / "stderr"]  # there if anything was printed
+        printed = [file.read_text("latin-1") if file.exists() else "" for file in files]
+        assert all(not file.exists() or file.stat().st_size for file in files)
+        return ended, printed[0], printed[1], text
 
     def next(self) -> Notice:
         """The next notice."""
@@ -84,6 +85,30 @@ def test_there_is_no_difference(bench: Bench, name: str) -> None:
     assert forked[3] == alone[3]
 
 
+@pytest.mark.parametrize("name", ["threads", "executor", "logging", "exit code", "streams", "fork"])
+def test_nor_where_nothing_is_imported_ahead(bench: Bench, name: str) -> None:
+    """Not even what this project's own part of that process would have needed."""
+    (_, *alone), (_, *forked) = (bench.run(SCRIPTS[name], preload) for preload in (None, ()))
+    assert forked == alone
+
+
+def test_streams_are_as_the_environment_wants_them(bench: Bench) -> None:
+    """Python makes them by it as it starts."""
+    for more in ({"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "latin-1:replace"}):
+        for script in ("streams", "buffering", "prints"):
+            (_, *alone), (_, *forked) = (bench.run(SCRIPTS[script], ahead, **more)
+                                         for ahead in (None, HEAD))  # fmt: skip
+            assert forked == alone
+
+
+def test_every_trial_is_told_what_is_wrong_with_its_text(bench: Bench) -> None:
+    """Though it is read and compiled once where nothing is."""
+    for script in ("syntax warning", "syntax", "prints"):
+        runs = [bench.run(SCRIPTS[script], HEAD) for _ in range(3)]
+        assert runs[0] == runs[1] == runs[2]
+        assert ("syntax" in script) == ("Syntax" in runs[0][2])
+
+
 def same(text: str) -> str:
     """Without addresses, which are never the same."""
     return re.sub(r"0x[0-9a-f]+", "0x", text)
@@ -98,15 +123,18 @@ def test_nothing_of_the_process_that_forks_shows(bench: Bench) -> None:
 
 
 def test_what_an_import_prints_every_trial_prints(bench: Bench, tmp_path: Path) -> None:
-    """As if it had imported it itself."""
-    (tmp_path / "chatty_one.py").write_text("import sys; print('hello'); sys.stderr.write('there')")
+    """As if it had imported it itself; streams that it has kept are the script's."""
+    (tmp_path / "chatty_one.py").write_text(
+        "import sys; print('hello'); sys.stderr.write('there'); kept = sys.stdout"
+    )
     os.environ["PYTHONPATH"] = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
     launcher = LocalLauncher(bench.notices)
     bench.launcher, before = launcher, bench.launcher
     try:
         for _ in range(2):
-            found = bench.run("import chatty_one; print('x')", ("chatty_one",))
-            assert found[1:3] == ("hello\nx\n", "there")
+            script = "import chatty_one, sys; print('x', chatty_one.kept is sys.stdout)"
+            found = bench.run(script, ("chatty_one",))
+            assert found[1:3] == ("hello\nx True\n", "there")
     finally:
         bench.launcher = before
         launcher.close()

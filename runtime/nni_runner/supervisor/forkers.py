@@ -41,21 +41,24 @@ class Forker:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
         held = os.dup(_REPORTS)  # their end tells that nothing runs any more
-        words = [path, json.dumps([theirs.fileno(), held]), json.dumps(names)]
+        printed, stream = os.pipe()  # as trials have them, whose streams its own become
+        fds = [theirs.fileno(), held, printed]
+        words = [path, json.dumps(fds), json.dumps(names)]
         try:
             self._process = subprocess.Popen(
                 [order["command"][0].encode("latin-1"), "-c", _START, *words],
                 cwd=order["folder"].encode("latin-1"),
                 env={**os.environb, **dict(_at_import(order))},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno(), held],
+                stdout=stream,
+                stderr=stream,
+                pass_fds=fds,
                 start_new_session=True,
             )
         finally:
             theirs.close()
-            os.close(held)
+            for fd in (held, printed, stream):
+                os.close(fd)
         self.pid = self._process.pid
         self._process.returncode = 0  # the server reaps it
 

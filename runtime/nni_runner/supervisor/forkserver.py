@@ -10,21 +10,21 @@ this process's, and are ended here. When the socket ends, all trials are ended.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import select
 import signal
 import socket
 import time
+from importlib import import_module
 
-from nni_runner.supervisor import preload, script, tree
+from nni_runner.supervisor import preload, tree
 from nni_runner.supervisor.common import AGAIN_S, FAREWELL_S, GOING_S, GRACE_S, LEAVE
+from nni_runner.supervisor.script import Script
 
-TYPE_CHECKING = False  # as typing's own, which takes long to import
-if TYPE_CHECKING:
-    from typing import Any
-
-_MOST = 1 << 20  # bytes of a request
+# The one in C: signal's own looks for a member of an enum that stands for the handler before.
+_set_handler = import_module("_signal").signal
 
 
 class ForkServer:
@@ -82,37 +82,36 @@ class ForkServer:
             return
         request, out, err, pipe = fds
         try:
+            trial = Script(request)
             pid = os.fork()
-        except OSError as error:
-            pid = -1
-            _write(pipe, f"F {error.errno}\n")
-        if pid == 0:
-            self._become(request, out, err, pipe)
-        for fd in (request, out, err):
-            os.close(fd)
-        if pid < 0:
-            os.close(pipe)
+        except (OSError, ValueError) as error:
+            _write(pipe, f"F {getattr(error, 'errno', errno.EINVAL)}\n")
+            for fd in (out, err, pipe):
+                os.close(fd)
             return
+        if pid == 0:
+            self._become(trial, out, err, pipe)
+        for fd in (out, err):
+            os.close(fd)
         self._running[pid] = pipe
         self._poll.register(pipe, 0)  # for POLLERR: nobody reads it any more
         _write(pipe, f"P {pid}\n")
 
-    def _become(self, request: int, out: int, err: int, pipe: int) -> None:
+    def _become(self, trial: Script, out: int, err: int, pipe: int) -> None:
         """In the child: it becomes the trial, and never returns."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _set_handler(signal.SIGCHLD, int(signal.SIG_DFL))
             self._requests.close()
             ended = [one for one, _ in self._ended]
             for fd in (*self._own, self._held, pipe, *self._running.values(), *ended):
                 os.close(fd)
-            what: dict[str, Any] = script.read_request(request)
             os.setsid()
             tree.adopt_orphans()
             tree.end_with_parent()
-            script.set_up(what, out, err, self._imported)
-            code = script.run(what, self._imported.was_set)
+            trial.set_up(out, err, self._imported)
+            code = trial.run(self._imported.was_set)
         except BaseException:  # noqa: BLE001 - of this project's own code
             import traceback
 
@@ -179,12 +178,13 @@ def _write(pipe: int, text: str) -> None:
 def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
     """Imports these modules, says so and takes requests.
 
-    `fds` are the socket, and one to hold open, in no trial, as long as anything runs.
+    `fds` are the socket; one to hold open, in no trial, as long as anything runs; and where what
+    Python prints as it starts would arrive, before this project redirects its streams.
 
     The other end is told `import PACKAGE` before each package, and then `ready`, or
     `unfit PACKAGE WHY`. `own` are the modules that were there before this project's.
     """
-    fd, held = fds
+    fd, held, printed = fds
     for one in fds:
         os.set_inheritable(one, False)
     requests = socket.socket(fileno=fd)
@@ -195,8 +195,8 @@ def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
         tell(requests, " ".join(["unfit", *error.args]))
         requests.recv(1)  # there is no more: what was said has to arrive
         return
+    os.close(printed)
     preload.forget(own)
-    compile("", "", "exec")  # the first time takes longer
     gc.collect()
     gc.freeze()  # nothing of this is looked at again, in no fork either
     tree.outlive_parent()  # it ends its trials before itself

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
@@ -101,7 +100,8 @@ def _finalizers() -> list[Any]:
 
 def _unfit() -> str:
     """Why this process may not be forked, "" where it may."""
-    if threading.active_count() > 1 or _threads() > _threads_of_openblas():
+    threading = sys.modules.get("threading")
+    if (threading and threading.active_count() > 1) or _threads() > _threads_of_openblas():
         return "importing it starts a thread"
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)

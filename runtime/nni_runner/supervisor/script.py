@@ -12,8 +12,8 @@ import os
 import resource
 import signal
 import sys
-import threading
 import types
+import warnings
 from importlib.machinery import SourceFileLoader
 
 TYPE_CHECKING = False  # as typing's own, which takes long to import
@@ -26,62 +26,95 @@ if TYPE_CHECKING:
 _ABC, _FROZEN = collections.abc.__file__, "<frozen _collections_abc>"
 
 
-def read_request(fd: int) -> dict[str, Any]:
-    """The JSON object in that file."""
-    with os.fdopen(fd, "rb") as file:
-        file.seek(0)
-        found: dict[str, Any] = json.loads(file.read())
-    return found
+class Script:
+    """What a request asks for, made ready before the fork: what a fork touches, it has to copy.
 
-
-def set_up(what: dict[str, Any], out: int, err: int, printed: Imported) -> None:
-    """Gives the process the streams, the folder and the environment of its own."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    for fd, target in ((null, 0), (out, 1), (err, 2)):
-        os.dup2(fd, target)
-        os.close(fd)
-    for fd, data in ((1, printed.out), (2, printed.err)):
-        if data:  # what importing printed, each trial would have printed itself
-            os.write(fd, data)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (what["files"], most))
-    _set_environment(what["environment"], printed.environment)
-    os.chdir(_bytes(what["folder"]))
-    sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
-    if "shutil" in sys.modules:  # folders that imports have made are there for other forks too
-        atexit.unregister(sys.modules["shutil"].rmtree)
-    if "numpy.random" in sys.modules:  # as random does by itself
-        sys.modules["numpy.random"].seed()
-
-
-def run(what: dict[str, Any], was_set: dict[bytes, bytes]) -> int:
-    """Runs the script to its end as `python SCRIPT ARGUMENTS` does; the exit code.
-
-    `was_set` are variables that had these values already while modules were imported.
+    Its text is compiled once for all trials that find the same in their file.
     """
-    argv = [os.fsdecode(_bytes(word)) for word in what["argv"]]
-    sys.argv, sys.orig_argv = argv, [sys.executable, *argv]
-    sys.path[:0] = [os.path.dirname(os.path.realpath(argv[0]))]  # noqa: PTH120
-    main = types.ModuleType("__main__")
-    path = os.path.abspath(argv[0])  # noqa: PTH100
-    main.__dict__.update(
-        __file__=path, __builtins__=builtins, __cached__=None, __annotations__={}, __spec__=None
-    )
-    main.__dict__["__loader__"] = SourceFileLoader("__main__", path)
-    sys.modules["__main__"] = main
-    ahead = frozenset(sys.modules) if what["learn"] else frozenset()
-    imported = _watch_imports(sys.path[0], was_set) if what["learn"] else None
-    code = _exit_code(lambda: _execute(path, main))
-    if imported is not None and code == 0:
-        _write_down([name for name in imported() if name not in ahead], ahead, what["learn"])
-    return _shut_down(code)
+
+    _latest: tuple[str, bytes, types.CodeType | None] = ("", b"", None)
+
+    def __init__(self, request: int) -> None:
+        """Of the JSON object in that file."""
+        with os.fdopen(request, "rb") as file:
+            file.seek(0)
+            what: dict[str, Any] = json.loads(file.read())
+        self._folder = os.fsdecode(_bytes(what["folder"]))
+        own = {_bytes(name): _bytes(value) for name, value in what["environment"].items()}
+        self._environment = [one for one in own.items() if os.environb.get(one[0]) != one[1]]
+        self._argv = [os.fsdecode(_bytes(word)) for word in what["argv"]]
+        self._files, self._learn = what["files"], what["learn"]
+        path = os.path.join(os.path.realpath(self._folder), self._argv[0])  # noqa: PTH118
+        self._path, self._place = os.path.abspath(path), os.path.dirname(os.path.realpath(path))  # noqa: PTH100, PTH120
+        self._code = self._compiled()
+
+    def _compiled(self) -> types.CodeType | None:
+        """None where there is something to be said of it, which the script itself has to say."""
+        try:
+            source = _read(self._path)
+            if Script._latest[:2] != (self._path, source):
+                Script._latest = (self._path, source, None)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    Script._latest = (self._path, source, _compile(source, self._path))
+        except Exception:  # noqa: BLE001
+            return None
+        return Script._latest[2]
+
+    def set_up(self, out: int, err: int, printed: Imported) -> None:
+        """Gives the process a folder, an environment and, behind its streams, files of its own."""
+        for fd, target in ((out, 1), (err, 2)):
+            os.dup2(fd, target)
+            os.close(fd)
+        for fd, data in ((1, printed.out), (2, printed.err)):
+            if data:  # what importing printed, each trial would have printed itself
+                os.write(fd, data)
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, most))
+        for name, value in self._environment:
+            if name not in printed.environment:  # what importing put in comes first
+                os.environb[name] = value
+        os.chdir(self._folder)
+        if "shutil" in sys.modules:  # folders that imports have made are there for other forks too
+            atexit.unregister(sys.modules["shutil"].rmtree)
+        if "numpy.random" in sys.modules:  # as random does by itself
+            sys.modules["numpy.random"].seed()
+
+    def run(self, was_set: dict[bytes, bytes]) -> int:
+        """Runs the script to its end as `python SCRIPT ARGUMENTS` does; the exit code.
+
+        `was_set` are variables that had these values already while modules were imported.
+        """
+        sys.argv, sys.orig_argv = self._argv, [sys.executable, *self._argv]
+        sys.path[:0] = [self._place]
+        main = types.ModuleType("__main__")
+        main.__dict__.update(
+            __file__=self._path, __builtins__=builtins, __cached__=None, __annotations__={},
+            __spec__=None,
+        )  # fmt: skip
+        main.__dict__["__loader__"] = SourceFileLoader("__main__", self._path)
+        sys.modules["__main__"] = main
+        learn = self._learn
+        ahead = frozenset(sys.modules) if learn else frozenset()
+        imported = _watch_imports(self._place, was_set) if learn else None
+        code = _exit_code(lambda: self._execute(main))
+        if imported is not None and code == 0:
+            _write_down([name for name in imported() if name not in ahead], ahead, learn)
+        return _shut_down(code)
+
+    def _execute(self, main: types.ModuleType) -> None:
+        exec(self._code or _compile(_read(self._path), self._path), main.__dict__)
 
 
-def _execute(path: str, main: types.ModuleType) -> None:
+def _read(path: str) -> bytes:
     with io.open_code(path) as file:
-        source = file.read()
-    exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
+        source: bytes = file.read()
+    return source
+
+
+def _compile(source: bytes, path: str) -> types.CodeType:
+    code: types.CodeType = compile(source, path, "exec", dont_inherit=True)
+    return code
 
 
 def _exit_code(action: Any) -> int:
@@ -158,7 +191,8 @@ def _write_down(names: list[str], ahead: frozenset[str], path: str) -> None:
 
 def _shut_down(code: int) -> int:
     """What Python does at its end: threads, exit handlers, the script's own objects, streams."""
-    code = _exit_code(threading._shutdown) or code  # type: ignore[attr-defined]
+    if "threading" in sys.modules:
+        code = _exit_code(sys.modules["threading"]._shutdown) or code
     atexit._run_exitfuncs()
     _drop_objects()
     return code if _flush() else 120
@@ -180,30 +214,6 @@ def _flush() -> bool:
         except Exception:  # noqa: BLE001 - of a stream of the script's own
             is_written = False
     return is_written
-
-
-def _set_environment(own: dict[str, str], imported: dict[bytes, bytes]) -> None:
-    """Puts in the trial's own variables, before which what importing put in comes first."""
-    for name, value in own.items():
-        if _bytes(name) not in imported:
-            os.environb[_bytes(name)] = _bytes(value)
-
-
-def _stream(fd: int, mode: str) -> io.TextIOWrapper:
-    """A standard stream as Python opens it at its start."""
-    like = (sys.stdin, sys.stdout, sys.stderr)[fd]
-    raw = io.FileIO(fd, mode, closefd=False)
-    is_unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
-    buffer: Any = raw
-    if mode == "r" or not is_unbuffered:
-        buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-    stream = io.TextIOWrapper(
-        buffer, encoding=like.encoding, errors=like.errors,
-        line_buffering=fd == 2 and not is_unbuffered, write_through=is_unbuffered,
-    )  # fmt: skip
-    raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
-    stream.mode = mode  # type: ignore[misc]
-    return stream
 
 
 def _bytes(text: str) -> bytes:
