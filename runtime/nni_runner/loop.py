@@ -35,7 +35,7 @@ from nni_runner.launchers.launcher import (
 )
 from nni_runner.launchers.preloading import Preloading
 from nni_runner.limits import Failures, is_reached
-from nni_runner.outcome import OUT_OF_TIME, REACHED, Outcome, unforeseen
+from nni_runner.outcome import ENOUGH, OUT_OF_TIME, REACHED, Outcome, unforeseen
 from nni_runner.preparing import NoRoomError, prepare, write_rerunnable
 from nni_runner.progress import Progress
 from nni_runner.recording import Recorder
@@ -217,7 +217,8 @@ class Loop:
 
     def _patience(self) -> float:
         """How long to wait for the next notice, in s."""
-        times = (self._deadline, self._width.next_try, self._assessing.next_look)
+        due = self._recorder.sync()
+        times = (self._deadline, self._width.next_try, self._assessing.next_look, due)
         return (self._given_up if self._ending else min(times)) - time.monotonic()
 
     def _take(self, notice: Notice | None) -> None:
@@ -336,8 +337,7 @@ class Loop:
             return Outcome("failed", why)
         if self._chooser.is_exhausted:
             return Outcome("done", "search space exhausted")
-        is_late = time.monotonic() >= self._deadline
-        return OUT_OF_TIME if is_late else Outcome("done", "trial limit reached")
+        return OUT_OF_TIME if time.monotonic() >= self._deadline else ENOUGH
 
     def _abandon(self) -> None:
         """Gives every trial that something left running its end in the history."""

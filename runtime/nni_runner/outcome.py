@@ -17,6 +17,7 @@ class Outcome:
     signal: int | None = None
 
 
+ENOUGH = Outcome("done", "trial limit reached")
 REACHED = Outcome("done", "goal reached")
 OUT_OF_TIME = Outcome("done", "time limit reached")
 

@@ -35,6 +35,15 @@ class Recorder:
         for event in events:
             self._history.add(event)
 
+    def sync(self) -> float:
+        """Makes what is due safe from a power cut; the moment at which more will be.
+
+        Raises as `patiently` does.
+        """
+        if self._store.sync_due <= time.monotonic():
+            self.patiently(self._store.sync)
+        return self._store.sync_due
+
     def patiently(self, write: Callable[[], T]) -> T:
         """Writes as soon as that is possible; what it gives.
 

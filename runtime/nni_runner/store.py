@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -45,17 +46,23 @@ _PATIENCE_S = 30.0  # with somebody who has the file locked
 _PATIENCE_OF_RUNNER_MS = 500  # which has other things to do meanwhile, and tries again
 # What SQLite says of a full or failing disk, one that can't be written, and of other processes.
 _PASSING = ("full", "I/O error", "readonly", "locked", "unable to open")
+_UNSYNCED_S = 0.5  # that a power cut may take: to wait for the disk each time is slow
 _COLUMNS = ("number", "attempt", "time")  # those of an event's fields that aren't in its data
 
 
 class Store:
-    """One experiment's history file, open for writing by one process."""
+    """One experiment's history file, open for writing by one process.
+
+    What is written stays, whatever becomes of this process; a power cut leaves what was there at
+    the latest `sync`, which is due at `sync_due` (of time.monotonic).
+    """
 
     def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
         self._session: int | None = None
         self._begun = 0.0
+        self.sync_due = math.inf
         if not create and not path.exists():
             raise RunnerError(f"{path}: no such history")
         with _errors_of(path):
@@ -80,9 +87,9 @@ class Store:
     def _open(self, create: bool) -> int:
         """Sets the connection up, and the file if it is new or old; its schema version."""
         if not self._read_only:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            # A power cut loses nothing either.
-            self._connection.execute("PRAGMA synchronous = FULL")
+            (mode,) = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            level = "NORMAL" if mode == "wal" else "FULL"
+            self._connection.execute(f"PRAGMA synchronous = {level}")
         if create:
             self._connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -102,6 +109,7 @@ class Store:
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO experiment VALUES (?, ?)", rows)
             self._insert(events)
+        self.sync()
 
     def description(self) -> dict[str, Any]:
         """The facts about the experiment."""
@@ -110,7 +118,7 @@ class Store:
             return {key: json.loads(value) for key, value in rows}
 
     def record(self, events: Iterable[Event]) -> None:
-        """Appends events, all or none; they are in the file when this returns.
+        """Appends events, all or none; they are in the file when this returns, and to be synced.
 
         Raises StorageError where that may be tried again.
         """
@@ -123,6 +131,15 @@ class Store:
                     "UPDATE sessions SET seconds = ? WHERE id = ?",
                     (time.monotonic() - self._begun, self._session),
                 )
+        self.sync_due = min(self.sync_due, time.monotonic() + _UNSYNCED_S)
+
+    def sync(self) -> None:
+        """Has all that was written survive a power cut. Raises StorageError."""
+        with _errors_of(self.path):
+            # Not the log alone: of what could not be synced once, Linux says the next time it is.
+            row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        is_busy = bool(row[0])  # somebody else is at it
+        self.sync_due = time.monotonic() + _UNSYNCED_S if is_busy else math.inf
 
     def begin_session(self) -> None:
         """A runner takes the experiment up; from here on its time is counted."""
@@ -141,6 +158,7 @@ class Store:
                 "UPDATE sessions SET seconds = ?, status = ?, reason = ? WHERE id = ?",
                 (time.monotonic() - self._begun, status, reason, self._session),
             )
+        self.sync()
 
     def ended(self) -> tuple[str, str] | None:
         """How the latest session ended and why; None where it runs or was killed."""

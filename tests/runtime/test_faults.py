@@ -215,10 +215,10 @@ def test_a_folder_that_is_moved_away(runs: Any) -> None:
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EROFS"])
 def test_system_calls_that_fail(lab: Lab, error: str) -> None:
     """Three syncs in a row that fail cost nothing but time."""
-    lab.write("train.py", f"GO = {str(lab.source)!r}\n" + SCRIPT)
+    lab.write("train.py", f"GO = {str(lab.source)!r}\n{SCRIPT}\ntime.sleep(0.4)\n")
     words = command("nni-run", *lab.words("--maximize", "--json", "--trials", "4"))
-    # The first writes make the file; only the thread that runs the experiment writes to it.
-    inject = f"inject=fdatasync:error={error}:when=12..14"
+    # The first nine make the file; only the thread that runs the experiment writes to it.
+    inject = f"inject=fdatasync:error={error}:when=10..12"
     done = subprocess.run(
         ["strace", "-qq", "-o", lab.source.parent / "trace", "-e", inject, *words],
         env=clean_environment(), capture_output=True, text=True, check=False,
@@ -229,8 +229,30 @@ def test_system_calls_that_fail(lab: Lab, error: str) -> None:
     assert len(json.loads(done.stdout)["trials"]) == 4
 
 
+def test_a_power_cut_takes_the_latest_moment_only(runs: Any, tmp_path: Path) -> None:
+    """All else is in the history's file itself, which has been synced, while a trial goes on."""
+    run = runs("--trials", "4", "--concurrency", "1")
+    run.wait_until_running(2)
+
+    def left() -> list[tuple[str, int]]:
+        """What is there without the log, which may have been in memory only."""
+        copy = tmp_path / "history.sqlite"
+        copy.write_bytes((run.folder / "history.sqlite").read_bytes())
+        with contextlib.closing(sqlite3.connect(copy)) as history:
+            rows = "SELECT kind, trial FROM events WHERE kind IN ('started', 'ended') ORDER BY id"
+            try:
+                return history.execute(rows).fetchall()
+            except sqlite3.DatabaseError:  # it was written to just then
+                return []
+
+    over = [(kind, number) for number in (0, 1) for kind in ("started", "ended")]
+    wait_for(lambda: left() == [*over, ("started", 2)])
+    run.go.touch()
+    run.report()
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
-@pytest.mark.parametrize(("call", "nth"), [("fdatasync", 9), ("pwrite64", 52), ("pwrite64", 59)])
+@pytest.mark.parametrize(("call", "nth"), [("fdatasync", 11), ("pwrite64", 52), ("pwrite64", 59)])
 def test_killed_at_a_system_call(lab: Lab, call: str, nth: int) -> None:
     """Between two writes of one transaction, say: a resume finds it done or undone."""
     words = command("nni-run", *lab.words("--maximize", "--trials", "4", "--no-baseline"))

@@ -23,5 +23,5 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurre
     first, *_, fifth, _, _, _, _, last = controller.run(tmp_path, trials, concurrency, reports)
     assert last.trials == trials
     assert last.files <= fifth.files <= first.files + concurrency + 2
-    assert last.threads == fifth.threads
+    assert last.threads <= fifth.threads
     assert last.kilobytes - fifth.kilobytes < 10 * (last.trials - fifth.trials)
