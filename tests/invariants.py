@@ -77,7 +77,7 @@ def acknowledged(folder: Path, trial: int, attempt: int) -> list[tuple[str, Any]
     lines = path.read_text().splitlines() if path.exists() else []
     records = [record for record in map(_record, lines) if record]
     kinds = ("intermediate", "final")
-    return [(record["kind"], record["value"]) for record in records if record["kind"] in kinds]
+    return [(one["kind"], one["value"]) for one in records if one.get("kind") in kinds]
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -61,7 +61,7 @@ def experiment(parameters: dict[str, Any], *, reports: bool = True) -> Iterator[
     with tempfile.TemporaryDirectory() as folder:
         given, results = f"{folder}/given.json", f"{folder}/results.jsonl"
         with open(given, "w") as file:  # noqa: PTH123
-            json.dump(parameters, file)
+            json.dump({"given": parameters}, file)
         os.environ[nni_trial.PARAMETERS_FILE] = given
         if reports:
             os.environ[nni_trial.RESULTS_FILE] = results

@@ -6,6 +6,7 @@ import codecs
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import BinaryIO
 
 from nni_runner.existing import read
@@ -16,11 +17,6 @@ _CHUNK = 1 << 16
 _PAUSE_S = 0.2
 
 
-def print_file(file: BinaryIO) -> None:
-    """Prints what there is, to its end."""
-    _copy(file, _writer())
-
-
 def print_lines(lines: Iterable[bytes]) -> None:
     """Prints these."""
     write = _writer()
@@ -28,16 +24,28 @@ def print_lines(lines: Iterable[bytes]) -> None:
         write(line)
 
 
-def follow(file: BinaryIO, place: Place, number: int) -> None:
-    """Prints what there is and what comes, until the trial or its experiment has ended."""
+def print_stream(place: Place, number: int, name: str, *, wait: bool) -> None:
+    """Prints what a trial has written to its "stdout" or "stderr".
+
+    With `wait` also what comes, until it or its experiment has ended. Raises OSError.
+    """
     write = _writer()
-    over = False
-    while not over:
-        one = read(place)
-        ended = one.history.trials[number].status is not Status.RUNNING
-        over = ended or one.holder is None
-        if not _copy(file, write) and not over:  # read last, so that nothing is missed
-            time.sleep(_PAUSE_S)
+    path = place.output(number) / name
+    over = not wait
+    with ExitStack() as at_last:
+        file: BinaryIO | None = None
+        while True:
+            if wait:
+                one = read(place)
+                ended = one.history.trials[number].status is not Status.RUNNING
+                over = ended or one.holder is None
+            if file is None and (path.exists() or not path.parent.exists()):
+                file = at_last.enter_context(path.open("rb"))
+            found = file is not None and _copy(file, write)  # last, so that nothing is missed
+            if over:
+                return
+            if not found:
+                time.sleep(_PAUSE_S)
 
 
 def harmless(text: str) -> str:

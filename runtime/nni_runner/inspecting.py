@@ -22,7 +22,7 @@ from nni_runner.existing import (
     read_all,
     trial_of,
 )
-from nni_runner.following import follow, print_file
+from nni_runner.following import print_stream
 from nni_runner.progress import clock
 from nni_runner.tables import UNKNOWN, names_of, number, on_one_line, shown, table, trial_to_json
 from nni_runner.trial import Status, Trial
@@ -227,13 +227,8 @@ def log_trial(name: str | None, number: int, experiments: Path, errors: bool, wa
     """Print what a trial printed; on a terminal, control characters show as ?."""
     one = read(find_or_only(name, experiments))
     trial_of(one, number)
-    path = one.place.output(number) / ("stderr" if errors else "stdout")
     try:
-        with path.open("rb") as file:
-            if wait:
-                follow(file, one.place, number)
-            else:
-                print_file(file)
-            sys.stdout.flush()
+        print_stream(one.place, number, "stderr" if errors else "stdout", wait=wait)
+        sys.stdout.flush()
     except FileNotFoundError as error:
         raise RunnerError(f"{error.filename}: {error.strerror}") from None

@@ -33,14 +33,10 @@ def run_once(
     work = Path(tempfile.mkdtemp(prefix="nni-"))
     code = target.put(work / "code", leave_out=work)
     before = _listing(code)
-    (work / "parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
-    results = ResultsFile(0, work / "results.jsonl")
-    environment = trial_environment(
-        {
-            nni_trial.PARAMETERS_FILE: str(work / "parameters.json"),
-            nni_trial.RESULTS_FILE: str(work / "results.jsonl"),
-        }
-    )
+    channel = work / "results.jsonl"
+    results = ResultsFile(0, channel, given=parameters)
+    names = (nni_trial.PARAMETERS_FILE, nni_trial.RESULTS_FILE)
+    environment = trial_environment(dict.fromkeys(names, str(channel)))
     folder = code
     if is_script:
         python, script, *arguments = words

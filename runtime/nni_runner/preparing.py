@@ -30,7 +30,6 @@ def prepare(
     """
     number = trial.number
     output, results = place.output(number), place.results(number, attempt)
-    given_file = place.folder / "results" / f"{number}.parameters.json"
     try:
         output.mkdir(exist_ok=True)
         for name in ("stdout", "stderr") if attempt > 1 else ():
@@ -38,11 +37,10 @@ def prepare(
                 (output / name).rename(output / f"{name}.{attempt - 1}")
         # The baseline gets no values: the code's own hold, also those nobody could read off.
         given = {} if trial.is_baseline else tuner.given(trial.parameters, trial.extra)
-        given_file.write_text(json.dumps(given), encoding="utf-8")
         _write_parameters(place, number, trial.parameters)
         if trial.checkpoint:
             Path(trial.checkpoint).mkdir(parents=True, exist_ok=True)
-        file = ResultsFile(number, results, attempt)
+        file = ResultsFile(number, results, attempt, given)
     except OSError as error:
         problem = can_not_write(error.filename or output, error)
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
@@ -56,7 +54,7 @@ def prepare(
         "NNI_OUTPUT_DIR": str(output),
         "NNI_SYS_DIR": str(output),
         "NNI_CODE_DIR": str(code),
-        nni_trial.PARAMETERS_FILE: str(given_file),
+        nni_trial.PARAMETERS_FILE: str(results),
         nni_trial.RESULTS_FILE: str(results),
     }
 

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from nni_annotate.space import SearchSpace
 from nni_runner.errors import RunnerError
@@ -78,15 +79,22 @@ def _refuse_a_gap(store: Store, history: History, place: Place) -> None:
     """What has reported results has started: a history that doesn't know of it has lost its end."""
     for path in place.results(0).parent.glob("*.jsonl"):
         number, _, attempt = path.stem.partition(".")
-        if not number.isdigit() or not path.stat().st_size:
+        if not number.isdigit():
             continue
         trial = history.trials.get(int(number))
-        if trial is None or trial.attempt < int(attempt or 1):
+        is_unknown = trial is None or trial.attempt < int(attempt or 1)
+        if is_unknown and _has_reports(path):
             raise RunnerError(
                 f"{store.path}: lacks trial {path.stem}, which has reported results: what was "
                 f"written last is gone (was {store.path.name}-wal removed?)"
                 + what_is_left(store.path)
             )
+
+
+def _has_reports(path: Path) -> bool:
+    file = ResultsFile(0, path)
+    events = file.read_all()
+    return file.close() or bool(events or file.unread)
 
 
 def abandon(store: Store, history: History, place: Place) -> None:

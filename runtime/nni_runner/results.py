@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from nni_annotate.space import Parameters
 from nni_runner.trial import Noted, Reported
 
 Result = Reported | Noted
@@ -17,13 +18,18 @@ class ResultsFile:
     """Reads what one attempt at a trial has appended since the last look.
 
     The file is made and opened before the trial starts, so nothing that the trial does to its
-    folders can take it away. `unread` is the first line that could not be made sense of.
+    folders can take it away. Its first line is what the trial is `given`, where that is said here.
+    `unread` is the first line that could not be made sense of.
     """
 
-    def __init__(self, number: int, path: Path, attempt: int = 1) -> None:
+    def __init__(
+        self, number: int, path: Path, attempt: int = 1, given: Parameters | None = None
+    ) -> None:
         self._number = number
         self._attempt = attempt
-        self._file = path.open("a+b")
+        self._file = path.open("a+b" if given is None else "w+b")
+        if given is not None:
+            self._file.write(json.dumps({"given": given}).encode() + b"\n")
         self._file.seek(0)
         self._rest = b""
         self.has_more = False
@@ -62,6 +68,8 @@ class ResultsFile:
     def _event(self, line: bytes) -> Result | None:
         try:
             record: Any = json.loads(line)
+            if record.get("given") is not None:
+                return None
             kind, value, time = record["kind"], record["value"], float(record["time"])
             if kind in ("original", "varies"):
                 key, is_known = str(record["key"]), kind == "original"

@@ -1,6 +1,6 @@
 """What compiled code calls, and what `nni` re-exports: parameters in, results out.
 
-The runner hands a trial two files: the parameters it chose, and one to append results to. A
+The runner hands a trial a file: its first line has the parameters, results are appended to it. A
 result is on disk when a report returns, whatever happens to the runner; its number, written into
 the runner's bell, a named pipe, only makes it look sooner. Without a runner every call is without
 effect.
@@ -78,12 +78,6 @@ _PAUSE_S = 0.5
 
 def _append(path: str, data: bytes) -> None:
     """Waits where the disk is full or fails, or somebody has moved the experiment's folder."""
-    import errno
-    import sys
-    import time
-
-    names = ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ESTALE", "ENOENT")
-    passing = {getattr(errno, name) for name in names}
     is_told = False
     while data:
         try:
@@ -93,7 +87,12 @@ def _append(path: str, data: bytes) -> None:
             finally:
                 os.close(file)
         except OSError as error:
-            if error.errno not in passing:
+            import errno
+            import sys
+            import time
+
+            names = ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ESTALE", "ENOENT")
+            if error.errno not in [getattr(errno, name) for name in names]:
                 raise
             if not is_told:
                 message = f"nni: {path}: {error.strerror}; waiting until it can be written"
@@ -119,7 +118,7 @@ def _read_parameters() -> dict[str, Any]:
     if path is None:
         return {}
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
-        parameters: dict[str, Any] = loads(file.read())
+        parameters: dict[str, Any] = loads(file.readline())["given"]
     return parameters
 
 

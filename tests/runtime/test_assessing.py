@@ -324,8 +324,9 @@ def test_an_attempt_is_judged_by_its_own_results(runs: Callable[..., Runs]) -> N
     script = SCRIPT.replace(
         "nni.report_final",
         "import os, signal\n"
-        "if x == 0.9 and not os.path.exists(f'{os.environ[\"NNI_OUTPUT_DIR\"]}/stdout.1'):\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "mark = f'{os.environ[\"NNI_OUTPUT_DIR\"]}/killed'\n"
+        "if x == 0.9 and not os.path.exists(mark):\n"
+        "    open(mark, 'w').close(); os.kill(os.getpid(), signal.SIGKILL)\n"
         "nni.report_final",
     )
     of = runs(Below, script, retries=1)

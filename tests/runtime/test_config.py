@@ -180,8 +180,8 @@ def test_an_advisor_chooses(name: str, budget: int, place: Path) -> None:
     (place / "files" / "one.yml").write_text(head + written + tail[tail.index("trial:") :])
     result = create(place / "files" / "one.yml")
     assert result["experiment"]["tuner"] == name
-    given = Path(result["experiment"]["path"], "results", "0.parameters.json")
-    assert json.loads(given.read_text())["TRIAL_BUDGET"] == budget
+    given = Path(result["experiment"]["path"], "results", "0.jsonl")
+    assert json.loads(given.read_text().splitlines()[0])["given"]["TRIAL_BUDGET"] == budget
 
 
 def test_an_assessor_is_that_of_the_experiment(place: Path) -> None:

@@ -664,7 +664,7 @@ def test_another_experiment_has_them(lab: Lab, tmp_path: Path) -> None:
     """Though nothing computes there yet; the name of it is told, and its end frees them."""
     lab.write("train.py", HANG)
     with started(lab, *gpu_words("2")) as (process, _):
-        wait_for(lambda: any(lab.experiments.glob("*/trials/0/stdout")))
+        wait_for(lambda: any(lab.experiments.glob("*/results/0.jsonl")))
         name = lab.experiment().name
         lab.experiments = tmp_path / "second"
         with started(lab, *gpu_words("1"), "--time", "5m") as (second, said):
@@ -672,7 +672,7 @@ def test_another_experiment_has_them(lab: Lab, tmp_path: Path) -> None:
             who = f"process {process.pid} (nni-run, experiment {name})"
             assert f"; GPU 0 (Card, Ti): {who}; GPU 1 (Card, Ti): {who}; " in said()
             process.kill()
-            wait_for(lambda: any(lab.experiments.glob("*/trials/0/stdout")))
+            wait_for(lambda: any(lab.experiments.glob("*/results/0.jsonl")))
             second.send_signal(signal.SIGINT)
             assert second.wait(timeout=60) == 130
 

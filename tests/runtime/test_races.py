@@ -17,7 +17,7 @@ import pytest
 
 from bench import PRINT_PIDS, Bench, is_alive, parent, pids
 from conftest import clean_environment, command
-from invariants import check_invariants
+from invariants import acknowledged, check_invariants
 from lab import Lab
 from nni_runner import lock, session
 from nni_runner.errors import RunnerError, StorageError
@@ -93,7 +93,7 @@ def test_a_trial_that_is_killed_before_it_can_start(
     assert report.outcome.reason == "trial limit reached"
     assert report.history.trials[3].status is Status.USER_CANCELED
     assert answers == [{"done": "trial 3: USER_CANCELED, killed by the user"}]
-    assert not (report.place.output(3) / "stdout").exists()
+    assert not acknowledged(report.place.folder, 3, 1)
     check_invariants(report.place.folder)
 
 

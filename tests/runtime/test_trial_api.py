@@ -51,7 +51,7 @@ class EagerTensor:
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes this process a trial with two parameters; the file of its results."""
-    (tmp_path / "given.json").write_text('{"lr": 1, "k": "a"}')
+    (tmp_path / "given.json").write_text('{"given": {"lr": 1, "k": "a"}}\n')
     monkeypatch.setenv(nni_trial.PARAMETERS_FILE, str(tmp_path / "given.json"))
     monkeypatch.setenv(nni_trial.RESULTS_FILE, str(tmp_path / "results.jsonl"))
     monkeypatch.setenv("NNI_EXP_ID", "abc")
@@ -181,7 +181,7 @@ def test_options_are_told_apart_by_type_and_value(
     """Nothing else is the option that was chosen, alone or at any depth."""
     options = [1, 1.0, True, "1", 0, 0.0, -0.0, False, "", None, "None"]
     nested = {"_name": "a", "a": value}
-    (tmp_path / "given.json").write_text(json.dumps({"x": value, "y": nested}))
+    (tmp_path / "given.json").write_text(json.dumps({"given": {"x": value, "y": nested}}))
     for option in options:
         is_same = type(option) is type(value) and repr(option) == repr(value)
         assert nni_trial.chose("x", option) == is_same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 LIMIT = 64 * 2**20  # bytes that a file never exceeds
@@ -11,16 +12,33 @@ _CHUNK = 2**20
 
 
 class CappedFile:
-    """Appends to a file. When it is full, the middle goes: in order it stays at every moment."""
+    """Appends to a file. When it is full, the middle goes: in order it stays at every moment.
 
-    def __init__(self, path: bytes) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    There is none until something is written: most trials print nothing on one of their streams.
+    """
+
+    def __init__(self, folder: bytes, name: str) -> None:
+        """Removes the one that is there. Raises OSError."""
+        self._name = name
+        self._is_folder = True  # whose place the file takes: so wherever that is, and there is room
+        self._file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._size = 0
         self._lost = 0
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._file)
+        except OSError:
+            self.close()
+            raise
 
     def write(self, data: bytes) -> None:
         """Appends; what a full disk has no room for is lost, which is no reason to fail a trial."""
         try:
+            if self._is_folder:
+                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                file = os.open(self._name, flags, 0o666, dir_fd=self._file)
+                os.close(self._file)
+                self._file, self._is_folder = file, False
             if self._size + len(data) > LIMIT:
                 self._cut()
             self._size += os.pwrite(self._file, data, self._size)

@@ -18,8 +18,8 @@ class Output:
         self._files: dict[int, CappedFile] = {}
         self.ends: list[int] = []
         try:
-            for name in (b"stdout", b"stderr"):
-                file = CappedFile(os.path.join(folder, name))  # noqa: PTH118
+            for name in ("stdout", "stderr"):
+                file = CappedFile(folder, name)
                 try:
                     pipe, end = os.pipe()
                 except OSError:
