@@ -33,7 +33,7 @@ def loads(text: str) -> Any:
             from _json import make_scanner
 
             value, end = make_scanner(context)(text, 0)
-            if end == len(text):
+            if not text[end:].strip(" \t\n\r"):
                 return value
         except Exception:  # noqa: BLE001 - json itself will say what is wrong
             pass

@@ -141,6 +141,7 @@ class Server:
     def _start_anew(self, order: dict[str, Any]) -> None:
         try:
             orders, channel = os.pipe()
+            watcher = Watcher(order, orders, _INPUT, self._files)
             try:
                 pid = os.fork()
             except OSError:
@@ -155,7 +156,7 @@ class Server:
             try:
                 for fd in (channel, *(fd for _, fd in self._watchers.values()), *self._by_fd):
                     os.close(fd)
-                _tell(Watcher(order, orders, _INPUT, self._files).run())
+                _tell(watcher.run())
                 os._exit(0)
             finally:
                 os._exit(1)

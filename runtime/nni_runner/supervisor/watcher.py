@@ -66,8 +66,7 @@ class Watcher:
         tree.adopt_orphans()
         wake, waker = os.pipe()
         os.set_blocking(waker, False)
-        signal.set_wakeup_fd(waker)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker)  # the handler is that of the process which forked this one
         self._wake = wake
         self._output = Output(self._printed)
         for fd in (wake, self._orders, *self._output.pipes):
