@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from nni_runner.common import as_json, of_named, with_nni_s
+from nni_runner.compiling import load_ahead
+from nni_runner.errors import RunnerError
 from nni_runner.existing import find
-from nni_runner.experiment import seconds
+from nni_runner.experiment import HISTORY, seconds
+from nni_runner.store import Store
 from nni_runner.threads import import_numpy_with_one_thread
 
 
@@ -38,6 +42,7 @@ def resume(
     ID may also be the experiment's folder. Trials that were cut off run again with the same
     parameters. Exit codes are those of nni-run.
     """
+    load_ahead(_sources(name, experiments))
     import_numpy_with_one_thread()
     # The other commands do without tuners, and so they start at once.
     from nni_runner.cli import check_environment, finish, told
@@ -49,3 +54,13 @@ def resume(
         changes = Changes(trials, limit, concurrency, accept_new_space)
         report = resume_experiment(find(name, experiments).folder, changes)
     finish(report, as_json)
+
+
+def _sources(name: str, experiments: Path) -> list[str]:
+    """What it may have to compile; nothing where that can't be told: why not is said later."""
+    try:
+        with closing(Store(find(name, experiments).folder / HISTORY, read_only=True)) as store:
+            source = store.description().get("source")
+    except RunnerError:
+        return []
+    return [source] if isinstance(source, str) else []

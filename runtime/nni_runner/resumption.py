@@ -12,6 +12,7 @@ from typing import Any
 from nni_annotate.cli import show_diagnostics
 from nni_annotate.errors import SpaceError
 from nni_annotate.space import SearchSpace, from_record
+from nni_runner import compiling
 from nni_runner.errors import RunnerError, UsageError
 from nni_runner.experiment import Place, Plan, code_space
 from nni_runner.gpus.cards import find_cards
@@ -112,6 +113,7 @@ def _target_today(facts: dict[str, Any], place: Place) -> Target | None:
         own = place.code if place.code.exists() else source
         facts |= {"source": None, "code": as_recorded(own, place), "code_hash": None}
     if facts["source"] is None or not source.exists():
+        compiling.stop()  # there is nothing for it to do
         code = place.folder / facts["code"]
         if not code.exists():
             raise RunnerError(f"{code}: the code of this experiment is gone")

@@ -30,7 +30,8 @@ from pathlib import Path
 process = os.getpid()
 while b"--experiments-dir" not in Path(f"/proc/{process}/cmdline").read_bytes():
     process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-print(len(Path(f"/proc/{process}/task/{process}/children").read_text().split()))
+is_loaded = b"libcst" in Path(f"/proc/{process}/maps").read_bytes()
+print(len(Path(f"/proc/{process}/task/{process}/children").read_text().split()), is_loaded)
 """
 BEGIN = f"""
 import json, os, signal, sys
@@ -151,13 +152,28 @@ def test_a_runner_has_no_such_process_while_trials_run(tmp_path: Path, words: li
     (tmp_path / "experiments").mkdir()
     options = ["--trials", "1", "--json", "--experiments-dir", "experiments"]
     options += ["--minimize"] if "--config" not in words else []
-    start = f"import sys; sys.path[:] = {sys.path!r}; from nni_runner.entry import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", start, *words, *options], cwd=tmp_path,
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": ""},
-    )  # fmt: skip
-    (trial,) = json.loads(done.stdout)["trials"]
-    assert Path(trial["output"], "stdout").read_text() == "1\n"
+
+    def run(command: str, *words: str) -> Any:
+        start = f"import sys; sys.path[:] = {sys.path!r}; from nni_runner.entry import {command}"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{start}; {command}()", *words], cwd=tmp_path,
+            capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": ""},
+        )  # fmt: skip
+        report = json.loads(done.stdout)
+        assert Path(report["trials"][-1]["output"], "stdout").read_text() == "1 False\n"
+        return report
+
+    report = run("main", *words, *options)
+    run(
+        "control",
+        "resume",
+        report["experiment"]["id"],
+        "--trials",
+        "2",
+        "--json",
+        "--experiments-dir",
+        "experiments",
+    )
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ print([name for name in ("decimal", "fractions", "helper") if name in FIRST])
         ("", "['decimal', 'fractions']"),
         ("os.environ['OMP_NUM_THREADS'] = '1'", "['decimal']"),
         ("os.environ['KIND'] = 'deep'", "['decimal', 'fractions']"),
+        ("os.environ['NNI_EXP_ID'] = os.environ['NNI_EXP_ID']", "['decimal', 'fractions']"),
     ],
 )
 def test_what_the_first_trial_imported_is_there_for_the_others(

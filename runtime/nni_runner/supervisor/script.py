@@ -150,12 +150,13 @@ def _watch_imports(folder: str, was_set: dict[bytes, bytes]) -> Callable[[], lis
     """What gives the modules imported by then, as long as the script left the environment alone.
 
     What is imported after a change of it by the code in that folder may be another thing before,
-    unless that is one of `was_set`.
+    unless it is one of `was_set`, or changes nothing.
     """
     found: list[str] = []
+    before = os.environb.copy()
 
     def hear(event: str, values: tuple[Any, ...]) -> None:
-        if event == "os.putenv" and was_set.get(values[0]) == values[1]:
+        if event == "os.putenv" and values[1] in (was_set.get(values[0]), before.get(values[0])):
             return
         if event in ("os.putenv", "os.unsetenv") and not found and _is_called_in(folder):
             found.extend(sys.modules)
