@@ -41,24 +41,22 @@ class Forker:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
         held = os.dup(_REPORTS)  # their end tells that nothing runs any more
-        printed, stream = os.pipe()  # as trials have them, whose streams its own become
-        fds = [theirs.fileno(), held, printed]
-        words = [path, json.dumps(fds), json.dumps(names)]
+        words = [path, json.dumps([theirs.fileno(), held]), json.dumps(names)]
         try:
             self._process = subprocess.Popen(
                 [order["command"][0].encode("latin-1"), "-c", _START, *words],
                 cwd=order["folder"].encode("latin-1"),
                 env={**os.environb, **dict(_at_import(order))},
                 stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                pass_fds=fds,
+                stdout=subprocess.PIPE,  # as trials have, whose streams its own become
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                pass_fds=[theirs.fileno(), held],
                 start_new_session=True,
             )
         finally:
             theirs.close()
-            for fd in (held, printed, stream):
-                os.close(fd)
+            os.close(held)
         self.pid = self._process.pid
         self._process.returncode = 0  # the server reaps it
 

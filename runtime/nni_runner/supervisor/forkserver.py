@@ -178,13 +178,12 @@ def _write(pipe: int, text: str) -> None:
 def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
     """Imports these modules, says so and takes requests.
 
-    `fds` are the socket; one to hold open, in no trial, as long as anything runs; and where what
-    Python prints as it starts would arrive, before this project redirects its streams.
+    `fds` are the socket, and one to hold open, in no trial, as long as anything runs.
 
     The other end is told `import PACKAGE` before each package, and then `ready`, or
     `unfit PACKAGE WHY`. `own` are the modules that were there before this project's.
     """
-    fd, held, printed = fds
+    fd, held = fds
     for one in fds:
         os.set_inheritable(one, False)
     requests = socket.socket(fileno=fd)
@@ -195,7 +194,6 @@ def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
         tell(requests, " ".join(["unfit", *error.args]))
         requests.recv(1)  # there is no more: what was said has to arrive
         return
-    os.close(printed)
     preload.forget(own)
     gc.collect()
     gc.freeze()  # nothing of this is looked at again, in no fork either

@@ -50,15 +50,18 @@ class Script:
 
     def _compiled(self) -> types.CodeType | None:
         """None where there is something to be said of it, which the script itself has to say."""
+        said: list[object] = []
+        show, warnings.showwarning = warnings.showwarning, lambda *what: said.append(what)
         try:
             source = _read(self._path)
             if Script._latest[:2] != (self._path, source):
                 Script._latest = (self._path, source, None)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("error")
-                    Script._latest = (self._path, source, _compile(source, self._path))
+                code = _compile(source, self._path)
+                Script._latest = (self._path, source, None if said else code)
         except Exception:  # noqa: BLE001
             return None
+        finally:
+            warnings.showwarning = show
         return Script._latest[2]
 
     def set_up(self, out: int, err: int, printed: Imported) -> None:
