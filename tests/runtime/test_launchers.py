@@ -275,9 +275,15 @@ def test_nothing_outlives_the_runner(tmp_path: Path, close: bool) -> None:
         "launcher.start(Job(0, (sys.executable, '-c', script), folder, folder / '0'))\n"
         "sys.stdin.read(); launcher.close()"
     )
-    process = subprocess.Popen([sys.executable, "-c", runner], stdin=subprocess.PIPE)
+    (tmp_path / "temporary").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", runner], stdin=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+    )  # fmt: skip
     started = pids(tmp_path / "0")
+    assert any((tmp_path / "temporary").iterdir())
     if not close:
         process.kill()
     process.communicate(timeout=LIMIT)
     wait_for(lambda: not any(map(is_alive, started)))
+    wait_for(lambda: not any((tmp_path / "temporary").iterdir()))

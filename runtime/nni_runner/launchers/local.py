@@ -38,7 +38,7 @@ class LocalLauncher:
             os.mkfifo(bell)
             self._bell = os.open(bell, os.O_RDWR | os.O_CLOEXEC)  # read-write: never at its end
             self._environment = trial_environment({nni_trial.BELL: str(bell)})
-            self._supervisors = [Supervisor(notices, self._environment, self._files)]
+            self._supervisors = [self._supervisor()]
             self._listener = start_thread(self._listen)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
@@ -48,7 +48,7 @@ class LocalLauncher:
         """Starts a trial. What goes wrong comes as an Exited notice, never as an exception."""
         try:
             if not self._supervisors[-1].is_alive:  # somebody killed it
-                self._supervisors.append(Supervisor(self._notices, self._environment, self._files))
+                self._supervisors.append(self._supervisor())
         except OSError as error:
             self._notices.put(Exited(job.number, None, End.NO_ROOM, str(error.strerror)))
             return
@@ -71,6 +71,9 @@ class LocalLauncher:
         self._listener.join()
         os.close(self._bell)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(self._notices, self._environment, self._files, self._folder)
 
     def _listen(self) -> None:
         rest = b""

@@ -18,25 +18,28 @@ from nni_runner.workers import start_thread
 _CLOSING_S = 3.0  # what the supervisor may take for that
 _START = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from nni_runner.supervisor.server import main; main(int(sys.argv[2]))"
+    "from nni_runner.supervisor.server import main; main(int(sys.argv[2]), sys.argv[3])"
 )
 
 
 class Supervisor:
     """A process of nni_runner.supervisor. All its trials end with it, or with this process."""
 
-    def __init__(self, notices: Notices, environment: dict[str, str], files: int) -> None:
+    def __init__(
+        self, notices: Notices, environment: dict[str, str], files: int, folder: Path
+    ) -> None:
         """Starts it, with the environment that all its trials find, and the limit on open files.
 
-        Raises OSError.
+        The folder is removed at its end, in case this process doesn't come to that. Raises OSError.
         """
         self._notices = notices
         self._jobs = itertools.count()
         self._running: dict[int, int] = {}  # the trial of each job: one may be started again
         self._is_gone = False
         self._lock = threading.Lock()
+        words = (Path(__file__).parents[2], files, folder)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parents[2]), str(files)],
+            [sys.executable, "-I", "-S", "-c", _START, *map(str, words)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

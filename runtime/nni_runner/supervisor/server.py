@@ -245,6 +245,13 @@ def _tell(report: dict[str, Any]) -> None:
         os.write(_OUTPUT, json.dumps(report).encode() + b"\n")  # short: whole, whoever else writes
 
 
-def main(files: int) -> None:
-    """Runs the server, whose trials may have so many files open."""
+def main(files: int, folder: str) -> None:
+    """Runs the server, whose trials may have so many files open.
+
+    The folder is the runner's, who may have been killed: it goes with this process.
+    """
     Server(files).run()
+    with contextlib.suppress(OSError):  # the runner has removed it
+        for name in os.listdir(folder):  # noqa: PTH208
+            os.unlink(os.path.join(folder, name))  # noqa: PTH108, PTH118
+        os.rmdir(folder)  # noqa: PTH106
