@@ -216,7 +216,7 @@ class Loop:
             self._chooser.take(chosen)
 
     def _patience(self) -> float:
-        """How long to wait for the next notice, in s."""
+        """How long to wait for the next notice, in s; what is to be synced by now, is before."""
         due = self._recorder.sync()
         times = (self._deadline, self._width.next_try, self._assessing.next_look, due)
         return (self._given_up if self._ending else min(times)) - time.monotonic()

@@ -109,7 +109,7 @@ class Store:
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO experiment VALUES (?, ?)", rows)
             self._insert(events)
-        self.sync()
+        self.sync_due = time.monotonic()
 
     def description(self) -> dict[str, Any]:
         """The facts about the experiment."""

@@ -217,7 +217,7 @@ def test_system_calls_that_fail(lab: Lab, error: str) -> None:
     """Three syncs in a row that fail cost nothing but time."""
     lab.write("train.py", f"GO = {str(lab.source)!r}\n{SCRIPT}\ntime.sleep(0.4)\n")
     words = command("nni-run", *lab.words("--maximize", "--json", "--trials", "4"))
-    # The first nine make the file; only the thread that runs the experiment writes to it.
+    # The first eight make the file; only the thread that runs the experiment writes to it.
     inject = f"inject=fdatasync:error={error}:when=10..12"
     done = subprocess.run(
         ["strace", "-qq", "-o", lab.source.parent / "trace", "-e", inject, *words],
