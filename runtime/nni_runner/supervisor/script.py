@@ -97,12 +97,11 @@ class Script:
         )  # fmt: skip
         main.__dict__["__loader__"] = SourceFileLoader("__main__", self._path)
         sys.modules["__main__"] = main
-        learn = self._learn
-        ahead = frozenset(sys.modules) if learn else frozenset()
-        imported = _watch_imports(self._place, was_set) if learn else None
+        ahead = frozenset(sys.modules) if self._learn else frozenset()
+        imported = _watch_imports(self._place, was_set) if self._learn else None
         code = _exit_code(lambda: self._execute(main))
         if imported is not None and code == 0:
-            _write_down([name for name in imported() if name not in ahead], ahead, learn)
+            _write_down([name for name in imported() if name not in ahead], ahead, self._learn)
         return _shut_down(code)
 
     def _execute(self, main: types.ModuleType) -> None:

@@ -251,7 +251,7 @@ def main(files: int, folder: str) -> None:
     The folder is the runner's, who may have been killed: it goes with this process.
     """
     Server(files).run()
-    with contextlib.suppress(OSError):  # the runner has removed it
+    with contextlib.suppress(OSError):  # the runner, or another of its servers, was first
         for name in os.listdir(folder):  # noqa: PTH208
             os.unlink(os.path.join(folder, name))  # noqa: PTH108, PTH118
         os.rmdir(folder)  # noqa: PTH106
