@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -190,6 +191,53 @@ def test_a_package_that_can_t_be_imported_ahead(
     assert Said(f"awkward is not imported ahead of the trials: {why}") in found
     assert Exited(7, 0) in found
     assert (output / "stdout").read_text() == "fine\n"
+
+
+def test_only_the_part_of_a_package_is_left_out_that_is_to_blame(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what comes after it in that package, which may import that part too."""
+    (tmp_path / "parted").mkdir()
+    for name in ("__init__", "early", "late"):
+        (tmp_path / "parted" / f"{name}.py").write_text("")
+    (tmp_path / "parted" / "middle.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    launcher = LocalLauncher(bench.notices)
+    monkeypatch.setattr(bench, "launcher", launcher)
+    modules = [f"parted.{name}" for name in ("early", "middle", "late")]
+    (bench.folder / "train it.py").write_text(
+        f"import sys; print([n for n in {[*modules, 'decimal']!r} if n in sys.modules])"
+    )
+    words = (sys.executable, "train it.py")
+    made = Preload((*modules, "decimal"))
+    launcher.start(Job(7, words, bench.folder, tmp_path, {}, None, made))
+    found = {bench.next(), bench.next()}
+    launcher.start(Job(8, words, bench.folder, tmp_path, {}, None, made))
+    why = "parted.middle is not imported ahead of the trials: importing it ends the process"
+    assert found == {Said(why), Exited(7, 0)}
+    assert bench.next() == Exited(8, 0)
+    launcher.close()
+    assert (tmp_path / "stdout").read_text() == "['parted.early', 'decimal']\n"
+
+
+def test_a_process_that_has_opened_a_gpu_is_not_fit_to_fork(tmp_path: Path) -> None:
+    """As torch.cuda.is_available() does, and it stays open. Here a file stands for the GPU."""
+    (tmp_path / "opening.py").write_text(f"file = open({str(tmp_path / 'nvidia0')!r}, 'w')\n")
+    (tmp_path / "closing.py").write_text("import opening\nopening.file.close()\n")
+    script = (
+        "from nni_runner.supervisor import preload\n"
+        f"preload._GPUS = {(str(tmp_path / 'nvidia'),)!r}\n"
+        "for modules in (['json', 'closing'], ['json', 'opening', 'decimal']):\n"
+        "    try:\n        preload.run(modules, lambda module: None)\n"
+        "    except preload.UnfitError as error:\n"
+        f"        open({str(tmp_path / 'found')!r}, 'a').write(repr(error.args))\n"
+        "    __import__('sys').modules.pop('opening')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=True
+    )
+    assert (tmp_path / "found").read_text() == "('opening', 'importing it opens a GPU')"
 
 
 def test_an_import_that_hangs_ends_with_the_supervisor(

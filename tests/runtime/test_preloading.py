@@ -118,6 +118,8 @@ print([name for name in ("decimal", "fractions", "helper") if name in FIRST])
         ("", "['decimal', 'fractions']"),
         ("os.environ['OMP_NUM_THREADS'] = '1'", "['decimal']"),
         ("os.environ['KIND'] = 'deep'", "['decimal', 'fractions']"),
+        ("os.environ['PYTHONHASHSEED'] = str(int(x))", "['decimal', 'fractions']"),
+        ("os.environ['CUDA_VISIBLE_DEVICES'] = str(int(x))", "['decimal', 'fractions']"),
         ("os.environ['NNI_EXP_ID'] = os.environ['NNI_EXP_ID']", "['decimal', 'fractions']"),
     ],
 )

@@ -35,7 +35,7 @@ class Forker:
         """Starts it. Raises OSError."""
         self.names = names
         self.order = order
-        self.package = ""
+        self.module = ""
         self.is_ready = False
         self.since = time.monotonic()
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -116,12 +116,12 @@ class Forkers:
                 kind, _, rest = _received(forker.socket).partition(" ")
                 forker.is_ready = kind == "ready"
                 if kind == "import":
-                    forker.package = rest
+                    forker.module = rest
                 elif kind == "unfit":
-                    package, _, why = rest.partition(" ")
-                    self._leave_out(key, forker, package, why)
+                    module, _, why = rest.partition(" ")
+                    self._leave_out(key, forker, module, why)
                 elif kind != "ready":
-                    self._leave_out(key, forker, forker.package, "importing it ends the process")
+                    self._leave_out(key, forker, forker.module, "importing it ends the process")
 
     @property
     def wakes(self) -> float:
@@ -136,7 +136,7 @@ class Forkers:
                 continue
             if forker.since + PATIENCE_S <= time.monotonic():
                 why = f"importing it takes more than {PATIENCE_S:g} s"
-                self._leave_out(key, forker, forker.package, why)
+                self._leave_out(key, forker, forker.module, why)
 
     def forget(self, pid: int) -> bool:
         """A child of this process is over; whether it was one of them: another one will follow."""
@@ -164,18 +164,23 @@ class Forkers:
             self._known[key] = forker = Forker(order, wanted)
             self._all[forker.pid] = forker
 
-    def _leave_out(self, key: Key, forker: Forker, package: str, why: str) -> None:
-        """Starts another one that does without a package; one is no good that has none."""
+    def _leave_out(self, key: Key, forker: Forker, module: str, why: str) -> None:
+        """Starts another one without a module and what follows of its package.
+
+        One that has none left to blame is no good.
+        """
         forker.socket.close()
         with contextlib.suppress(OSError):
             os.kill(forker.pid, signal.SIGKILL)
-        if not package:
+        if not module:
             self._known[key] = None
             self._tell("trials are started anew: a process to fork them can't be started")
             return
-        self._tell(f"{package} is not imported ahead of the trials: {why}")
-        wanted = [name for name in forker.names if name.partition(".")[0] != package]
-        self._start(key, forker.order, wanted)
+        self._tell(f"{module} is not imported ahead of the trials: {why}")
+        package = module.partition(".")[0]
+        place = forker.names.index(module)
+        rest = [name for name in forker.names[place:] if name.partition(".")[0] != package]
+        self._start(key, forker.order, [*forker.names[:place], *rest])
 
 
 def _received(connection: socket.socket) -> str:

@@ -180,8 +180,8 @@ def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
 
     `fds` are the socket, and one to hold open, in no trial, as long as anything runs.
 
-    The other end is told `import PACKAGE` before each package, and then `ready`, or
-    `unfit PACKAGE WHY`. `own` are the modules that were there before this project's.
+    The other end is told `import MODULE` before each, and then `ready`, or
+    `unfit MODULE WHY`. `own` are the modules that were there before this project's.
     """
     fd, held = fds
     for one in fds:
@@ -189,7 +189,7 @@ def main(fds: list[int], modules: list[str], own: frozenset[str]) -> None:
     requests = socket.socket(fileno=fd)
     tree.end_with_parent()  # while it imports it hears of nothing
     try:
-        imported = preload.run(modules, lambda package: tell(requests, f"import {package}"))
+        imported = preload.run(modules, lambda module: tell(requests, f"import {module}"))
     except preload.UnfitError as error:
         tell(requests, " ".join(["unfit", *error.args]))
         requests.recv(1)  # there is no more: what was said has to arrive

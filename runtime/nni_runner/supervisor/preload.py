@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 
@@ -10,6 +11,9 @@ TYPE_CHECKING = False  # as typing's own, which takes long to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+# What GPUs and their like are opened by: Nvidia's, those of Windows, AMD's, and others.
+_GPUS = ("/dev/nvidia", "/dev/dxg", "/dev/kfd", "/dev/dri/", "/dev/accel")
 
 
 class Imported:
@@ -39,19 +43,18 @@ class Imported:
 
 
 class UnfitError(Exception):
-    """After importing a module the process may not be forked: its name, and why."""
+    """After importing a module the process may not be forked: the module's name, and why."""
 
 
 def run(modules: Iterable[str], tell: Callable[[str], None]) -> Imported:
     """Imports them; what that left behind. One that can't be imported is left to the script.
 
     `NAME=VALUE` among them is a variable that the script will set then, `NAME?=VALUE` one that it
-    will set unless it is set: they are while importing goes on. `tell` is given every package
+    will set unless it is set: they are while importing goes on. `tell` is given every module
     before it is imported. Raises UnfitError.
     """
     before = dict(os.environb)
     kept = [_redirected(fd) for fd in (1, 2)]
-    last = ""
     was_set: dict[bytes, bytes] = {}
     for name in modules:
         if "=" in name:
@@ -60,17 +63,14 @@ def run(modules: Iterable[str], tell: Callable[[str], None]) -> Imported:
                 was_set[os.fsencode(variable.rstrip("?"))] = os.fsencode(value)
                 os.environ[variable.rstrip("?")] = value
             continue
-        package = name.partition(".")[0]
-        if package != last:
-            tell(package)
-            last = package
+        tell(name)
         try:
             __import__(name)
         except Exception:  # noqa: BLE001 - the script will see it, or catch it
             continue
         why = _unfit()
         if why:
-            raise UnfitError(package, why)
+            raise UnfitError(name, why)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     out, err = (_content(fd) for fd in kept)
@@ -103,11 +103,16 @@ def _unfit() -> str:
     threading = sys.modules.get("threading")
     if (threading and threading.active_count() > 1) or _threads() > _threads_of_openblas():
         return "importing it starts a thread"
-    torch = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)
-    if cuda is not None and getattr(cuda, "is_initialized", bool)():
-        return "importing it initialises CUDA"
-    return ""
+    return "importing it opens a GPU" if _has_opened_a_gpu() else ""
+
+
+def _has_opened_a_gpu() -> bool:
+    """As whoever initialises CUDA does, torch or another; a fork can't use what its parent has."""
+    for fd in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        with contextlib.suppress(OSError):  # what listed them is closed
+            if os.readlink(f"/proc/self/fd/{fd}").startswith(_GPUS):  # noqa: PTH115
+                return True
+    return False
 
 
 def _threads() -> int:

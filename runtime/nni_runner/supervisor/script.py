@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from nni_runner.supervisor.preload import Imported
 
 _ABC, _FROZEN = collections.abc.__file__, "<frozen _collections_abc>"
+# Variables that make no difference to what is imported: Python reads the first as it starts, and
+# CUDA's libraries the others as they are initialised, which no import ahead may have done.
+_WHENEVER = {
+    b"PYTHONHASHSEED", b"CUDA_VISIBLE_DEVICES", b"CUDA_DEVICE_ORDER", b"CUDA_LAUNCH_BLOCKING",
+    b"CUBLAS_WORKSPACE_CONFIG",
+}  # fmt: skip
 
 
 class Script:
@@ -152,12 +158,14 @@ def _watch_imports(folder: str, was_set: dict[bytes, bytes]) -> Callable[[], lis
     """What gives the modules imported by then, as long as the script left the environment alone.
 
     What is imported after a change of it by the code in that folder may be another thing before,
-    unless it is one of `was_set`, or changes nothing.
+    unless it is one of `was_set`, or changes nothing that imports look at.
     """
     found: list[str] = []
     before = os.environb.copy()
 
     def hear(event: str, values: tuple[Any, ...]) -> None:
+        if event in ("os.putenv", "os.unsetenv") and values[0] in _WHENEVER:
+            return
         if event == "os.putenv" and values[1] in (was_set.get(values[0]), before.get(values[0])):
             return
         if event in ("os.putenv", "os.unsetenv") and not found and _is_called_in(folder):
