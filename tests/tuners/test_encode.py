@@ -26,6 +26,7 @@ from nni_annotate.domains import (
     QUniform,
     RandInt,
     Uniform,
+    Value,
 )
 from nni_annotate.space import SearchSpace
 from nni_tuners.encode import Code
@@ -230,6 +231,34 @@ def test_a_row_has_quantiles_and_for_a_choice_the_index() -> None:
     assert row.tolist() == [0.25, 2, 0.875]
     assert code.decode(row) == parameters
     assert type(code.decode(row)["c"]) is float
+
+
+def test_options_that_are_numbers_are_ordered() -> None:
+    code = Code(SearchSpace({"c": Choice((500, 0.5, 50))}))
+    rows = [code.encode({"c": option})[0] for option in (0.5, 50, 500)]
+    assert rows == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    found = [code.decode(np.array([number]))["c"] for number in (0, 0.4, 0.9, 1)]
+    assert list(map(repr, found)) == ["0.5", "50", "500", "500"]
+    assert (code.options[0], code.domains) == (0, [RandInt(0, 3)])
+
+
+@given(st.lists(st.one_of(st.integers(), anywhere), min_size=3, unique=True), st.floats(0, 1))
+def test_equal_parts_of_the_prior_go_to_ordered_options(options: list[float], at: float) -> None:
+    code = Code(SearchSpace({"c": Choice(tuple(options))}))
+    [found] = code.decode(np.array([at])).values()
+    assert type(found) is type(sorted(options)[min(int(at * len(options)), len(options) - 1)])
+    rank = sorted(options).index(found)
+    assert abs(code.encode({"c": found})[0] - at) <= 0.5 / len(options) + 1e-12
+    assert code.canonical(np.array([at])).tolist() == [pytest.approx((rank + 0.5) / len(options))]
+
+
+@pytest.mark.parametrize(
+    "options", [(1, 2), (1, 1.0, 2), (1, 2, True), (1, 2, None), (1, 2, "3"), ([1], [2], [3])]
+)
+def test_other_options_have_no_order(options: tuple[Value, ...]) -> None:
+    code = Code(SearchSpace({"c": Choice(options)}))
+    assert code.options[0] == len(options)
+    assert [code.encode({"c": option})[0] for option in options] == list(range(len(options)))
 
 
 def test_rows_at_quantiles_are_those_of_the_values_there() -> None:

@@ -100,7 +100,8 @@ def test_the_values_of_one_parameter(domain: Domain, expected: list[list[float]]
     [
         (QNormal(0, 1, 10), [[0]]),
         (Uniform(3, 3), [[3]]),
-        (Choice((3, 1, 2)), [[1, 2, 3]]),
+        (Choice((3, 1)), [[1, 3]]),
+        (Choice((3, 0.1, 20)), [[3], [0.1, 20]]),
         (Uniform(0, 5e-324), [[0], [5e-324]]),
         (
             Uniform(1, 1 + 4 * EPSILON),

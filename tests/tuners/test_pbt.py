@@ -173,7 +173,13 @@ NUMBERS: dict[str, tuple[Domain, float, set[float]]] = {
     "quniform_fine": (QUniform(0, 100, 1), 50, {40, 60}),
     "qloguniform": (QLogUniform(1, 1000, 1), 100, {80, 120}),
     "qnormal": (QNormal(0, 10, 2), 4, {2, 6}),
-    "choice": (Choice((1, 2, 3)), 2, {2}),
+    "choice": (Choice((1, 2)), 2, {2}),
+    "ordered_choice": (Choice((1, 64, 8)), 8, {1, 64}),
+    "ordered_choice_of_many": (
+        Choice(tuple(2**power for power in range(20))),
+        2**10,
+        {2**8, 2**12},
+    ),
 }
 
 

@@ -20,7 +20,7 @@ SPACES = {
             "optimizer": Choice(("sgd", "adam", "rmsprop", "ada")),
         }
     ),
-    "options": SearchSpace({f"c{index}": Choice(tuple(range(4))) for index in range(7)}),
+    "options": SearchSpace({f"c{index}": Choice(tuple("abcd")) for index in range(7)}),
     "nested": SearchSpace(
         {
             "model": Choice(

@@ -37,6 +37,7 @@ from objectives import cube, sphere
 
 DOMAINS: dict[str, Domain] = {
     "choice": Choice(("a", "b", 1, 1.0, True, None)),
+    "choice_of_numbers": Choice((16, 0.5, 10**400, 2, -1e300)),
     "choice_of_one": Choice(("only",)),
     "choice_of_lists": Choice(([1, 2], [1, 2, 3], {"deep": {"er": 1}})),
     "randint": RandInt(-3, 4),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nni_annotate.domains import Choice
 from nni_annotate.space import Parameters
 from nni_tuners.encode import Floats
@@ -43,8 +41,10 @@ class BatchTuner(Tuner):
         Raises NoMoreTrialError where there is none.
         """
         is_untried = novelty(self)
-        for option in range(self.code.options[0]):
-            row = np.array([option], dtype=float)
+        [(key, domain)] = self.code.space.items()
+        assert isinstance(domain, Choice)
+        for option in domain.labels:
+            row = self.code.encode({key: option})
             if is_untried(row):
                 return row
         raise NoMoreTrialError("every option has been tried")

@@ -1,11 +1,14 @@
 """Search space <-> arrays: parameters as rows of numbers.
 
 A number is the prior quantile of its value (see `quantiles`), so that every parameter is uniform
-between 0 and 1. Options of a choice have no order: they are known by their index.
+between 0 and 1. Options of a choice have no order: they are known by their index. But options that
+are numbers, three or more, have the order of these: who writes 16, 32, 64 leaves out what is
+between them, not that 32 is more like 16 than 64 is. They are known as the ints of a `randint` are.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TypeAlias
@@ -13,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nni_annotate.domains import Choice, Plain, Value, identity, label_of
+from nni_annotate.domains import Choice, Plain, RandInt, Value, identity, label_of
 from nni_annotate.space import Parameters, SearchSpace
 from nni_tuners.columns import columns_of, combinations, count_combinations
 from nni_tuners.quantiles import count_values, numbers_of, quantile_of, table_of, value_at
@@ -21,23 +24,29 @@ from nni_tuners.quantiles import count_values, numbers_of, quantile_of, table_of
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 MAX_LISTED = 4096  # rows of a space that are listed
+FEWEST_ORDERED = 3  # options of a choice that have an order
 
 
 class Code:
     """Parameters of one search space <-> rows of numbers, by its `columns`.
 
     A column holds the prior quantile of its value, and for a choice the index of its option;
-    `options` says which is which: the number of options, 0 for all other domains; `branching`
-    has the choices on which other columns depend, and `shares` how many of the rows a column is
-    active in, each branch being as likely as the others. Columns of branches that are not chosen
-    hold the number that `neutral` has for them, so that equal parameters are equal rows. `size` is
-    the number of different rows, None where there is no end to them.
+    `options` says which is which: the number of options, 0 for all other domains. So it is for a
+    choice whose options are ordered; in its place `domains` has the `randint` of their ranks.
+    `branching` has the choices on which other columns depend, and `shares` how many of the rows a
+    column is active in, each branch being as likely as the others. Columns of branches that are not
+    chosen hold the number that `neutral` has for them, so that equal parameters are equal rows.
+    `size` is the number of different rows, None where there is no end to them.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.columns = columns_of(space)
-        domains = [column.domain for column in self.columns]
+        self._orders = [_order(column.domain) for column in self.columns]
+        self.domains = domains = [
+            RandInt(0, len(order)) if order else column.domain
+            for order, column in zip(self._orders, self.columns, strict=True)
+        ]
         self._labels = [_labels(domain) for domain in domains]
         self.options = np.array([len(labels) for labels in self._labels], dtype=np.intp)
         self.sizes = [count_values(domain) for domain in domains]
@@ -51,8 +60,8 @@ class Code:
                 parent, _ = column.condition
                 self.shares[index] = self.shares[parent] / self.options[parent]
         self._indices = [
-            {identity(label): index for index, label in enumerate(labels)}
-            for labels in self._labels
+            {identity(label): index for index, label in enumerate(labels or order)}
+            for labels, order in zip(self._labels, self._orders, strict=True)
         ]
         self._tables = {
             column: table
@@ -70,8 +79,8 @@ class Code:
     def every_row(self) -> Iterator[Floats]:
         """Every row once, of a space of a finite size."""
         axes = [
-            range(options) if options else numbers_of(column.domain)
-            for options, column in zip(self.options.tolist(), self.columns, strict=True)
+            range(options) if options else numbers_of(domain)
+            for options, domain in zip(self.options.tolist(), self.domains, strict=True)
         ]
         found = combinations(
             [len(axis) for axis in axes], [column.condition for column in self.columns]
@@ -167,13 +176,28 @@ class Code:
     def _number(self, index: int, value: Value) -> float:
         if self._labels[index]:
             return self._indices[index][identity(label_of(value))]
-        return quantile_of(self.columns[index].domain, value)
+        if self._orders[index]:
+            value = self._indices[index][identity(value)]
+        return quantile_of(self.domains[index], value)
 
     def _value(self, index: int, number: float) -> Value:
         if labels := self._labels[index]:
             label = labels[int(number)]
             return dict(label) if isinstance(label, dict) else label  # a branch's is added to
-        return value_at(self.columns[index].domain, number)
+        value = value_at(self.domains[index], number)
+        return self._orders[index][value] if self._orders[index] else value
+
+
+def _order(domain: Plain) -> tuple[Value, ...]:
+    """The options from the least to the largest, where all are different numbers; () elsewhere.
+
+    Of two there is no order to speak of.
+    """
+    options = domain.labels if isinstance(domain, Choice) else ()
+    are_numbers = all(type(one) in (int, float) and not math.isnan(one) for one in options)
+    if len(options) < FEWEST_ORDERED or not are_numbers or len(set(options)) < len(options):
+        return ()
+    return tuple(sorted(options))
 
 
 def _labels(domain: Plain) -> tuple[Value, ...]:

@@ -17,7 +17,8 @@ def explored(
 ) -> Floats:
     """The row with each of its parameters resampled, with that probability, or else perturbed.
 
-    A number is perturbed by `factor`, an option has nothing to be multiplied and stays. Parameters
+    A number is perturbed by `factor`, and of ordered options their rank; any other option has
+    nothing to be multiplied and stays. Parameters
     of a branch that comes in are drawn from the prior.
     """
     known = code.without_inactive(row[None])[0]
@@ -25,9 +26,9 @@ def explored(
     found = np.where(is_new, code.draw(rng, 1)[0], known).tolist()
     # Each of them goes up or down, whatever the others do.
     changes = np.where(rng.random(len(row)) < 0.5, factor, -factor).tolist()
-    for at, column in enumerate(code.columns):
+    for at, domain in enumerate(code.domains):
         if not is_new[at]:
-            found[at] = _perturbed(column.domain, found[at], changes[at])
+            found[at] = _perturbed(domain, found[at], changes[at])
     return code.canonical(np.array(found, dtype=float))
 
 

@@ -29,11 +29,11 @@ class GridSearchTuner(Tuner):
     """Runs through the grid in random order, coarse steps first, then through ever finer ones.
 
     A parameter's grid values are all its values where there are at most `max_values` (of a
-    choice always all options), else those at `points` evenly spaced prior quantiles: ends
-    included where the domain has ends (0, 1/4, 1/2, 3/4, 1), none of them where it has none
-    (1/10, 3/10, 5/10, 7/10, 9/10). Each finer grid halves the gaps between these, so that it ends
-    where every parameter has an end of its values. The parameters of a branch are combined where it
-    is chosen. What has been tried otherwise is not tried again.
+    choice without an order always all options), else those at `points` evenly spaced prior
+    quantiles: ends included where the domain has ends (0, 1/4, 1/2, 3/4, 1), none of them where it
+    has none (1/10, 3/10, 5/10, 7/10, 9/10). Each finer grid halves the gaps between these, so that
+    it ends where every parameter has an end of its values. The parameters of a branch are combined
+    where it is chosen. What has been tried otherwise is not tried again.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class GridSearchTuner(Tuner):
 
     def _rounds(self) -> Iterator[list[list[float]]]:
         """The numbers that each round adds to each axis: those of the grid, then of finer ones."""
-        domains = [column.domain for column in self.code.columns]
+        domains = self.code.domains
         axes = [self._axis(domain) for domain in domains]
         known: list[list[float]] = [[] for _ in domains]
         for turn in itertools.count():
@@ -166,7 +166,7 @@ def coarse_to_fine(
 ) -> Iterator[tuple[float | None, ...]]:
     """Every combination; each round combines what the axes have up to that round, in random order.
 
-    A round has the numbers that it adds to each axis; those of a choice are all in the first one.
+    A round has the numbers that it adds to each axis; options without order are all in the first.
     None stands in inactive columns (see `columns`). Lazy: the combinations may be more than any
     memory holds, and so may the rounds. Of a round of too many to be listed, some come at random
     first; these come again when the others do, in their order.
