@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from levels import Axis, floats, ints, log_ints, logs, options, steps
 from nni_annotate.domains import Branch, Choice, Plain
@@ -43,6 +43,21 @@ class Grid:
         return SearchSpace(domains)
 
 
+def listed(grid: Grid) -> Grid:
+    """The grid with its numbers as choices, of three and more levels out of them."""
+    branches = {name: tuple(map(_listed, axes)) for name, axes in grid.branches.items()}
+    axes = tuple(map(_listed, grid.axes))
+    return replace(grid, name=f"listed/{grid.name}", family="listed", axes=axes, branches=branches)
+
+
+def _listed(axis: Axis) -> Axis:
+    return axis if len(axis.levels) < 3 else replace(axis, domain=Choice(axis.levels))
+
+
+LISTED = [  # what is a problem of its own that way too: has thousands of combinations
+    "boosting-friedman1", "forest-clusters", "mlp-digits", "svr-friedman1",
+    "histogram-cancer", "extra-friedman3", "neighbours-wine", "logistic-sparse",
+]  # fmt: skip
 GRIDS = [
     Grid(
         "svc-digits",

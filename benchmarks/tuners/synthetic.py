@@ -20,7 +20,7 @@ INSTANCES = {"bbob": 1, "mixed": 2, "noise": 3, "many": 4}
 
 OPTIMISERS = choice("sgd", "adam", "rmsprop", "adagrad", "lion", seed=1)
 ACTIVATIONS = choice("relu", "tanh", "gelu", seed=2)
-BATCH = choice(16, 32, 64, 128, seed=3)
+SCHEDULES = choice("constant", "step", "cosine", "linear", seed=3)
 MIXED = [
     uniform(),
     log(1e-5, 1),
@@ -35,10 +35,10 @@ MIXED = [
 ]
 TABLES: Options = {
     "optimiser": ["sgd", "adam", "rmsprop", "adagrad"],
-    "layers": [1, 2, 3, 4, 5],
+    "pooling": ["max", "mean", "sum", "last", None],
     "augment": [False, True],
     "schedule": ["constant", "step", "cosine", None],
-    "width": [32, 64, 128, 256],
+    "loss": ["hinge", "log", "squared", "huber"],
     "activation": ["relu", "tanh", "gelu"],
     "norm": [False, True],
 }
@@ -64,7 +64,7 @@ def _tuned_on() -> list[Known]:
         _of("bbob", 12, 10, uniform()),
         _of("mixed", 2, 6, uniform(), integers(0, 8)),
         _of("mixed", 8, 5, steps(0, 1, 0.1), uniform(), steps(2, 12, 2)),
-        _of("mixed", 17, 6, OPTIMISERS, log(1e-5, 1), ACTIVATIONS, uniform(), BATCH),
+        _of("mixed", 17, 6, OPTIMISERS, log(1e-5, 1), ACTIVATIONS, uniform(), SCHEDULES),
         flagged("mixed/flags/f18", Leaf(18, 2), 4, _kinds(3, log(1e-4, 1), uniform()), seed=1),
         nk("mixed/nk", TABLES, neighbours=2, seed=1),
         _nested_models(),
@@ -90,7 +90,7 @@ def _held_out() -> list[Known]:
         _of("bbob", 7, 10, uniform()),
         _of("mixed", 3, 6, uniform(), integers(0, 8)),
         _of("mixed", 6, 5, steps(0, 1, 0.1), uniform(), steps(2, 12, 2)),
-        _of("mixed", 15, 6, OPTIMISERS, log(1e-5, 1), ACTIVATIONS, uniform(), BATCH),
+        _of("mixed", 15, 6, OPTIMISERS, log(1e-5, 1), ACTIVATIONS, uniform(), SCHEDULES),
         switched(
             "mixed/switch",
             {
