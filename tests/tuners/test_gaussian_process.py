@@ -45,7 +45,7 @@ def differences(function: object, point: Floats, step: float = 1e-6) -> Floats:
 def reference(posterior: Posterior, data: Data) -> GaussianProcessRegressor:
     """Scikit-learn's, with the hyperparameters and the signal of ours."""
     scales = np.exp(HYPERPARAMETERS[:-1])[data.owners]
-    kernel = posterior.variance * (Matern(scales, nu=2.5) + WhiteKernel(1e-2 + 1e-8))
+    kernel = posterior.variance * (Matern(scales, nu=1.5) + WhiteKernel(1e-2 + 1e-8))
     return GaussianProcessRegressor(kernel, optimizer=None, alpha=0).fit(
         data.features, data.values - posterior.mean
     )
@@ -84,7 +84,7 @@ def test_likelihood_is_that_of_scikit_learn_at_its_best_mean_and_variance() -> N
     value, _ = MarginalLikelihood(data, FLAT)(HYPERPARAMETERS)
     assert value + 15 * (np.log(2 * np.pi) + 1) == pytest.approx(expected, abs=1e-6)
     kernel = ConstantKernel(1.01 * posterior.variance) * (
-        Matern(np.exp(HYPERPARAMETERS[:-1])[data.owners], nu=2.5) + WhiteKernel(1e-2 + 1e-8)
+        Matern(np.exp(HYPERPARAMETERS[:-1])[data.owners], nu=1.5) + WhiteKernel(1e-2 + 1e-8)
     )
     other = GaussianProcessRegressor(kernel, optimizer=None, alpha=0)
     other.fit(data.features, data.values - posterior.mean)

@@ -152,13 +152,14 @@ def test_beats_random_by_other_utilities(utility: str) -> None:
 
 
 def gap(**keywords: Any) -> float:
-    """How far from what is known it tries, where the best lies between two of five trials."""
+    """How far from what is known it tries, where the best lies between two of six trials."""
     tuner = GPTuner(seed=0, cold_start_num=5, **keywords)
     tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
-    for trial, x in enumerate([0.1, 0.2, 0.3, 0.4, 0.5]):
+    known = [0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
+    for trial, x in enumerate(known):
         tuner.receive_trial_result(trial, {"x": x}, (x - 0.35) ** 2)
     found = float(tuner.generate_parameters(10)["x"])
-    return min(abs(found - known) for known in (0.1, 0.2, 0.3, 0.4, 0.5))
+    return min(abs(found - x) for x in known)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def gap(**keywords: Any) -> float:
 )
 def test_kappa_and_xi_explore(less: dict[str, Any], more: dict[str, Any]) -> None:
     assert gap(**less) < 0.1
-    assert gap(**more) > 0.3
+    assert gap(**more) > 0.2
 
 
 def test_alpha_is_noise_at_least() -> None:
@@ -191,7 +192,8 @@ def test_alpha_is_noise_at_least() -> None:
 def test_chooses_what_is_most_worth_trying_and_untried() -> None:
     tuner = GPTuner(seed=0, cold_start_num=5)
     tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
-    for trial, x in enumerate([0.1, 0.2, 0.3, 0.4, 0.5]):
+    known = [0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
+    for trial, x in enumerate(known):
         tuner.receive_trial_result(trial, {"x": x}, (x - 0.35) ** 2)
     assert tuner.choose(np.array([[0.45], [0.35], [0.01]])) == [0.35]
     assert tuner.choose(np.array([[0.3], [0.4], [0.05]])) == [0.05]

@@ -25,7 +25,7 @@ from nni_tuners.utilities import Utility
 
 _JITTER = 1e-8  # keeps the covariance of points that lie together positive definite
 _LEAST_VARIANCE = 1e-10  # of a prediction, as a share of the signal's
-_ROOT_5 = math.sqrt(5)
+_ROOT_3 = math.sqrt(3)
 _SMALL = 40  # rows of a matrix that is inverted as a whole
 
 
@@ -206,10 +206,14 @@ class Posterior:
 
 
 def matern(squares: Floats) -> tuple[Floats, Floats]:
-    """The Matérn 5/2 kernel of squared distances, and minus twice its derivative by them."""
-    distances = np.sqrt(squares) * _ROOT_5
+    """The Matérn 3/2 kernel of squared distances, and minus twice its derivative by them.
+
+    The 5/2 one is as good where the results are smooth. Those of models as they are trained have
+    steps, and are learned sooner as what is differentiable only once.
+    """
+    distances = np.sqrt(squares) * _ROOT_3
     decay = np.exp(-distances)
-    return (1 + distances + distances**2 / 3) * decay, (5 / 3) * (1 + distances) * decay
+    return (1 + distances) * decay, 3 * decay
 
 
 def square_distances(left: Floats, right: Floats) -> Floats:

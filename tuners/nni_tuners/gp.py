@@ -34,7 +34,7 @@ class GPTuner(Tuner):
     cold_start_num: trials of the space-filling start, counting those known from elsewhere; the
         first one is the middle of the space
     nu, selection_num_warm_up, selection_num_starting_points: NNI's, without effect: the kernel is
-        the Matérn one with nu 2.5, and the utility has a search of its own
+        the Matérn one with nu 1.5, and the utility has a search of its own
     """
 
     def __init__(
