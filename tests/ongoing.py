@@ -16,13 +16,15 @@ from nni_runner.store import Store
 from nni_runner.trial import Status
 from waiting import wait_for
 
-# The baseline ends by itself, every other trial when the test says so.
+# The baseline ends by itself, every other trial when the test says so. It takes so long that a
+# tuner is quick beside it, which is then not asked ahead.
 SCRIPT = '''
 """@nni.variable(nni.randint(1, 1000), name=x)"""
 x = 2
 import os, sys, time
 print("\\x1b[2Jtrial", os.environ["NNI_TRIAL_SEQ_ID"], "\\xe9", flush=True)
 print("oops", file=sys.stderr, flush=True)
+time.sleep(0.3 * (os.environ["NNI_TRIAL_SEQ_ID"] == "0"))
 while os.environ["NNI_TRIAL_SEQ_ID"] != "0" and not os.path.exists("../go"):
     time.sleep(0.01)
 print("going", flush=True)

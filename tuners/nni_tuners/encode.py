@@ -8,7 +8,6 @@ between them, not that 32 is more like 16 than 64 is. They are known as the ints
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TypeAlias
@@ -194,7 +193,7 @@ def _order(domain: Plain) -> tuple[Value, ...]:
     Of two there is no order to speak of.
     """
     options = domain.labels if isinstance(domain, Choice) else ()
-    are_numbers = all(type(one) in (int, float) and not math.isnan(one) for one in options)
+    are_numbers = all(type(one) in (int, float) and one == one for one in options)
     if len(options) < FEWEST_ORDERED or not are_numbers or len(set(options)) < len(options):
         return ()
     return tuple(sorted(options))
