@@ -11,7 +11,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 
-from grids import GRIDS, LISTED, Grid, listed
+from grids import GRIDS, LISTED, Grid
 from levels import Axis
 from nni_annotate.domains import Choice, LogUniform, QLogUniform, Value, identity
 from nni_annotate.space import Parameters
@@ -91,7 +91,4 @@ def problem(grid: Grid, tables: Mapping[str, Table]) -> Problem:
 
 
 TABLES = read_tables()
-SURFACES: list[Problem] = [
-    *(problem(grid, TABLES[grid.name]) for grid in GRIDS),
-    *(problem(listed(grid), TABLES[grid.name]) for grid in GRIDS if grid.name in LISTED),
-]
+SURFACES: list[Problem] = [problem(grid, TABLES[grid.file_name]) for grid in [*GRIDS, *LISTED]]

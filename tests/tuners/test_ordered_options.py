@@ -18,7 +18,7 @@ AS_WORDS = SearchSpace({key: Choice(tuple(words)) for key, words in WORDS.items(
 
 
 def loss(parameters: Parameters) -> float:
-    """The squared distance from the sixth option of each."""
+    """The squared distance from the seventh option of each."""
     places = [WORDS[key].index(str(value)) for key, value in parameters.items()]
     return float(sum((place - 6) ** 2 for place in places))
 

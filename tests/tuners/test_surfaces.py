@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from grids import GRIDS, LISTED, Grid, listed
+from grids import GRIDS, LISTED, Grid
 from levels import Axis, floats, log_ints, options
 from nni_annotate.space import Parameters
 from nni_tuners.random_search import RandomTuner
@@ -17,10 +17,9 @@ from surfaces import SURFACES, TABLES, Surface
 from tables import FILE
 
 MEGABYTE = 1 << 20
-ALL_GRIDS = [*GRIDS, *(listed(grid) for grid in GRIDS if grid.name in LISTED)]
 PAIRS = [
     pytest.param(grid, problem, id=grid.name)
-    for grid, problem in zip(ALL_GRIDS, SURFACES, strict=True)
+    for grid, problem in zip([*GRIDS, *LISTED], SURFACES, strict=True)
 ]
 
 
@@ -37,7 +36,7 @@ def some_cells(grid: Grid) -> Iterator[tuple[Parameters, float]]:
     """Of every table the least cell, the two at its ends, and some others."""
     rng = np.random.default_rng(0)
     for branch, axes in grid.tables().items():
-        table = TABLES[grid.name.removeprefix("listed/")][branch]
+        table = TABLES[grid.file_name][branch]
         for flat in [int(table.argmin()), 0, table.size - 1, *rng.integers(table.size, size=20)]:
             index = np.unravel_index(flat, table.shape)
             place = tuple(int(i) for i in index)

@@ -2,8 +2,8 @@
 
 A number is the prior quantile of its value (see `quantiles`), so that every parameter is uniform
 between 0 and 1. Options of a choice have no order: they are known by their index. But options that
-are numbers, three or more, have the order of these: who writes 16, 32, 64 leaves out what is
-between them, not that 32 is more like 16 than 64 is. They are known as the ints of a `randint` are.
+are numbers, three or more, have the order of these: who writes 16, 32, 64, 128 leaves out what is
+between them, not that 32 is more like 16 than like 128. They are known as a `randint`'s ints are.
 """
 
 from __future__ import annotations

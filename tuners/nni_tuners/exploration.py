@@ -18,8 +18,8 @@ def explored(
     """The row with each of its parameters resampled, with that probability, or else perturbed.
 
     A number is perturbed by `factor`, and of ordered options their rank; any other option has
-    nothing to be multiplied and stays. Parameters
-    of a branch that comes in are drawn from the prior.
+    nothing to be multiplied and stays. Parameters of a branch that comes in are drawn from the
+    prior.
     """
     known = code.without_inactive(row[None])[0]
     is_new = np.isnan(known) | (rng.random(len(row)) < resample_probability)

@@ -164,11 +164,11 @@ def _watch_imports(folder: str, was_set: dict[bytes, bytes]) -> Callable[[], lis
     before = os.environb.copy()
 
     def hear(event: str, values: tuple[Any, ...]) -> None:
-        if event in ("os.putenv", "os.unsetenv") and values[0] in _WHENEVER:
+        if event not in ("os.putenv", "os.unsetenv") or found or values[0] in _WHENEVER:
             return
         if event == "os.putenv" and values[1] in (was_set.get(values[0]), before.get(values[0])):
             return
-        if event in ("os.putenv", "os.unsetenv") and not found and _is_called_in(folder):
+        if _is_called_in(folder):
             found.extend(sys.modules)
 
     sys.addaudithook(hear)
