@@ -17,7 +17,7 @@ from nni_tuners import TUNERS, TunerError
 from peers import PEERS, missing, official
 from plot import draw
 from problem import Problem
-from runs import PROBLEMS, Outcome, Runs, Task
+from runs import FITTED, PROBLEMS, Outcome, Runs, Task
 
 # BatchTuner takes no space but its own, PBTTuner needs trials that go on from others, and Hyperband
 # and BOHB such as know budgets.
@@ -77,6 +77,8 @@ def main(
     as many trials (see normalised in scores.py). In brackets are 95 % intervals. ms is the median
     CPU time of a suggestion. Runs that are in the file of --out are not repeated.
     """
+    if not FITTED:
+        click.echo("fitted: left out, not installed: scikit-learn", err=True)
     comparison = Comparison(
         tuners=installed(tuners.split(",") if tuners else OWN),
         problems=problems_of(problems or (",".join(QUICK) if quick else "all")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from peers import PEERS, make
@@ -13,7 +15,10 @@ from race import Run, UnsupportedError, race
 from surfaces import SURFACES
 from synthetic import SYNTHETIC
 
-PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in [*SYNTHETIC, *SURFACES]}
+FITTED: list[Problem] = import_module("fitted").FITTED if find_spec("sklearn") else []
+PROBLEMS: dict[str, Problem] = {
+    problem.name: problem for problem in [*SYNTHETIC, *SURFACES, *FITTED]
+}
 
 
 @dataclass(frozen=True, order=True)
