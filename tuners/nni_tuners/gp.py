@@ -30,7 +30,7 @@ class GPTuner(Tuner):
     kappa: for "ucb", how many standard deviations below the mean; more of them explore more
     xi: for "ei" and "poi", the least improvement that counts, in standard deviations of the results
     alpha: the least variance of the results' noise, as a share of the signal's; it is fitted from
-        1e-4 on, whatever alpha is
+        1e-5 on, whatever alpha is
     cold_start_num: trials of the space-filling start, counting those known from elsewhere; the
         first one is the middle of the space
     nu, selection_num_warm_up, selection_num_starting_points: NNI's, without effect: the kernel is

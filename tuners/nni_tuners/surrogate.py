@@ -17,7 +17,7 @@ from nni_tuners.utilities import Utility
 CAP = 2.0  # how far results above the median count: twice as far as the best is below it
 SCALE, SCALE_BY_COLUMNS, SCALE_DEVIATION = math.log(0.7), 0.35, 0.5
 BRANCH_SCALE = math.log(0.4)  # of a choice between branches, which tell little of each other
-NOISE, NOISE_DEVIATION, LEAST_NOISE = -6.0, 2.0, -9.2
+NOISE, NOISE_DEVIATION, LEAST_NOISE = -9.0, 2.0, math.log(1e-5)
 LEAST_SCALE = -6.0
 MAX_TRIALS = 250  # that the model is made of: its cost grows with their cube
 RESTART = 10  # suggestions between two fits that start anew
