@@ -1,6 +1,6 @@
 """Problems out of real models that are fitted for every trial: their losses are full of steps.
 
-A tabulated loss is interpolated, and smoother than any real one: a forest's changes by jumps, an
+A tabulated loss is interpolated, and smoother than any real one: a tree's changes by jumps, an
 error is a count, and where a hyperparameter makes no difference two trials tie exactly. These fits
 take some milliseconds each.
 
