@@ -5,8 +5,9 @@ A setting on a path comes as the tuple of all its levels, and there is a predict
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -33,6 +34,20 @@ from samples import Array, Split
 
 Settings = dict[str, Any]  # what scikit-learn takes: it has no types of its own
 Fit = Callable[[Split, Settings], list[Array]]
+T = TypeVar("T")
+
+
+def attempted(fit: Callable[[], T]) -> T | None:
+    """What a fit predicts, None where it fails."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # a fit that does not converge is a part of the surface
+        try:
+            return fit()
+        except ValueError as error:
+            # scikit-learn raises nothing better where weights overflow; a wrong setting is a bug.
+            if not any(word in str(error) for word in ("overflow", "NaN", "non-finite")):
+                raise
+            return None
 
 
 def _plain(model: Any, split: Split) -> list[Array]:

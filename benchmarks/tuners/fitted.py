@@ -10,12 +10,10 @@ with 2,000 trials each, by scikit-learn 1.9; with another version it may be a li
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.kernel_ridge import KernelRidge
@@ -25,79 +23,44 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from fits import Settings, attempted
 from nni_annotate.domains import Branch, Choice, LogUniform, Plain, RandInt, Uniform
 from nni_annotate.space import Parameters, SearchSpace
 from problem import Problem
 from samples import DATASETS, Array, Split
 
-Settings = dict[str, Any]  # what scikit-learn takes: it has no types of its own
 Fit = Callable[[Split, Settings], Array]  # what is predicted of the test rows
 
-split_of = cache(lambda data: DATASETS[data]())
+
+@cache
+def split_of(data: str) -> Split:
+    return DATASETS[data]()
 
 
-def _plain(model: Any, split: Split) -> Array:
-    predicted: Array = model.fit(split.x, split.y).predict(split.x_test)
-    return predicted
+def model(kind: Callable[..., Any], *, predict: str = "predict", **fixed: Any) -> Fit:
+    """Fits that kind of model with these settings and the trial's."""
 
+    def fit(split: Split, settings: Settings) -> Array:
+        fitted = kind(**fixed, **settings).fit(split.x, split.y)
+        predicted: Array = getattr(fitted, predict)(split.x_test)
+        return predicted
 
-def tree(split: Split, settings: Settings) -> Array:
-    model = DecisionTreeClassifier(random_state=0, **settings).fit(split.x, split.y)
-    probabilities: Array = model.predict_proba(split.x_test)
-    return probabilities
-
-
-def tree_classes(split: Split, settings: Settings) -> Array:
-    return _plain(DecisionTreeClassifier(random_state=0, **settings), split)
-
-
-def tree_numbers(split: Split, settings: Settings) -> Array:
-    return _plain(DecisionTreeRegressor(random_state=0, **settings), split)
-
-
-def svc(split: Split, settings: Settings) -> Array:
-    return _plain(SVC(max_iter=3000, **settings), split)
-
-
-def svr(split: Split, settings: Settings) -> Array:
-    return _plain(SVR(max_iter=3000, **settings), split)
+    return fit
 
 
 def neighbours(split: Split, settings: Settings) -> Array:
+    """Of the first principal components."""
     components = PCA(settings.pop("components"), random_state=0).fit(split.x)
     x, x_test = components.transform(split.x), components.transform(split.x_test)
-    return _plain(KNeighborsClassifier(**settings), Split(x, split.y, x_test, split.y_test))
-
-
-def neighbours_classes(split: Split, settings: Settings) -> Array:
-    return _plain(KNeighborsClassifier(**settings), split)
-
-
-def neighbours_numbers(split: Split, settings: Settings) -> Array:
-    return _plain(KNeighborsRegressor(**settings), split)
-
-
-def sgd(split: Split, settings: Settings) -> Array:
-    return _plain(SGDClassifier(tol=None, random_state=0, **settings), split)
-
-
-def logistic(split: Split, settings: Settings) -> Array:
-    return _plain(LogisticRegression(max_iter=50, **settings), split)
-
-
-def ridge(split: Split, settings: Settings) -> Array:
-    return _plain(KernelRidge(**settings), split)
-
-
-def boosting(split: Split, settings: Settings) -> Array:
-    return _plain(GradientBoostingRegressor(random_state=0, **settings), split)
+    shorter = Split(x, split.y, x_test, split.y_test)
+    return model(KNeighborsClassifier)(shorter, settings)
 
 
 def net(split: Split, settings: Settings) -> Array:
-    model = MLPRegressor(
-        hidden_layer_sizes=(settings.pop("hidden"),), solver="sgd", random_state=0, **settings
-    )
-    return _plain(model, split)
+    """Of one layer."""
+    layers = (settings.pop("hidden"),)
+    kind = model(MLPRegressor, solver="sgd", random_state=0, hidden_layer_sizes=layers)
+    return kind(split, settings)
 
 
 def _one_of(models: dict[str, Fit]) -> Fit:
@@ -124,16 +87,8 @@ def _problem(
 
     def value(parameters: Parameters) -> float:
         split = split_of(data)
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # a fit that doesn't converge is a part of the problem
-            try:
-                predicted = fit(split, dict(parameters))
-            except ValueError as error:
-                # scikit-learn raises nothing better where weights overflow.
-                if not any(word in str(error) for word in ("overflow", "NaN", "non-finite")):
-                    raise
-                return split.worst(loss)
-        return split.loss(loss, predicted)
+        predicted = attempted(lambda: fit(split, dict(parameters)))
+        return split.worst(loss) if predicted is None else split.loss(loss, predicted)
 
     return Problem(f"fitted/{name}", "fitted", SearchSpace(space), value, best, held_out=held_out)
 
@@ -144,6 +99,8 @@ _TREE: dict[str, Plain] = {
     "min_samples_leaf": RandInt(1, 40),
     "max_features": Uniform(0.1, 1),
 }
+_SVC, _SVR = model(SVC, max_iter=3000), model(SVR, max_iter=3000)
+_TREE_OF_NUMBERS = model(DecisionTreeRegressor, random_state=0)
 _SUPPORT = (("C", LogUniform(1e-3, 1e3)), ("gamma", LogUniform(1e-5, 10)))
 _SMALL_TREE = (("max_depth", RandInt(1, 16)), ("min_samples_leaf", RandInt(1, 50)))
 
@@ -151,14 +108,14 @@ FITTED: list[Problem] = [
     _problem(
         "tree-clusters",
         "log_loss",
-        tree,
+        model(DecisionTreeClassifier, predict="predict_proba", random_state=0),
         {**_TREE, "criterion": Choice(("gini", "entropy"))},
         best=0.5444062287,
     ),
     _problem(
         "svc-clusters",
         "error",
-        svc,
+        _SVC,
         {
             **dict(_SUPPORT),
             "kernel": Choice(("rbf", "poly", "sigmoid", "linear")),
@@ -169,7 +126,7 @@ FITTED: list[Problem] = [
     _problem(
         "boosting-friedman1",
         "rmse",
-        boosting,
+        model(GradientBoostingRegressor, random_state=0),
         {
             "learning_rate": LogUniform(0.01, 1),
             "n_estimators": RandInt(2, 40),
@@ -183,7 +140,7 @@ FITTED: list[Problem] = [
     _problem(
         "sgd-digits",
         "error",
-        sgd,
+        model(SGDClassifier, tol=None, random_state=0),
         {
             "loss": Choice(("hinge", "log_loss", "modified_huber")),
             "alpha": LogUniform(1e-6, 1),
@@ -198,7 +155,12 @@ FITTED: list[Problem] = [
         "models-friedman1",
         "rmse",
         _one_of(
-            {"svr": svr, "neighbours": neighbours_numbers, "tree": tree_numbers, "ridge": ridge}
+            {
+                "svr": _SVR,
+                "neighbours": model(KNeighborsRegressor),
+                "tree": _TREE_OF_NUMBERS,
+                "ridge": model(KernelRidge),
+            }
         ),
         {
             "model": Choice(
@@ -222,7 +184,7 @@ FITTED: list[Problem] = [
     _problem(
         "tree-friedman2",
         "rmse",
-        tree_numbers,
+        _TREE_OF_NUMBERS,
         {**_TREE, "ccp_alpha": LogUniform(1e-5, 0.1), "splitter": Choice(("best", "random"))},
         best=0.3380465901,
         held_out=True,
@@ -230,7 +192,7 @@ FITTED: list[Problem] = [
     _problem(
         "svr-diabetes",
         "rmse",
-        svr,
+        _SVR,
         {
             **dict(_SUPPORT),
             "epsilon": LogUniform(1e-3, 1),
@@ -274,10 +236,10 @@ FITTED: list[Problem] = [
         "error",
         _one_of(
             {
-                "svc": svc,
-                "neighbours": neighbours_classes,
-                "tree": tree_classes,
-                "logistic": logistic,
+                "svc": _SVC,
+                "neighbours": model(KNeighborsClassifier),
+                "tree": model(DecisionTreeClassifier, random_state=0),
+                "logistic": model(LogisticRegression, max_iter=50),
             }
         ),
         {

@@ -12,12 +12,11 @@ import argparse
 import itertools
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from fits import FITS, Settings
+from fits import FITS, Settings, attempted
 from grids import GRIDS, Grid
 from levels import Axis
 from nni_annotate.domains import Value
@@ -45,15 +44,9 @@ def _tried(axis: Axis) -> list[tuple[int | slice, Value]]:
 def losses(grid: Grid, branch: str, split: Split, settings: Settings) -> list[float]:
     """The losses of one fit, as many as there are levels on its path, else one."""
     chosen = {grid.choice: branch} if grid.choice else {}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a fit that does not converge is a part of the surface
-        try:
-            predicted = FITS[grid.name](split, {**settings, **chosen})
-        except ValueError as error:
-            # scikit-learn raises nothing better where weights overflow; a wrong setting is a bug.
-            if "overflow" not in str(error) and "NaN" not in str(error):
-                raise
-            predicted = [np.full_like(split.y_test, np.nan)]
+    predicted = attempted(lambda: FITS[grid.name](split, {**settings, **chosen}))
+    if predicted is None:
+        predicted = [np.full_like(split.y_test, np.nan)]
     return [split.loss(grid.loss, prediction) for prediction in predicted]
 
 

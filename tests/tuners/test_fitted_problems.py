@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nni_tuners.random_search import RandomTuner
+from known import draws
 from problem import Problem
 
 fitted = pytest.importorskip("fitted", reason="needs scikit-learn")
@@ -15,9 +15,7 @@ PROBLEMS: list[Problem] = fitted.FITTED
 def test_random_trials_differ_are_repeatable_and_no_better_than_the_best_known(
     problem: Problem,
 ) -> None:
-    tuner = RandomTuner(seed=0)
-    tuner.update_search_space(problem.space)
-    drawn = [tuner.generate_parameters(number) for number in range(20)]
+    drawn = list(draws(problem.space, 20))
     losses = [problem.value(problem.space.canonical(parameters)) for parameters in drawn]
     assert len(set(losses)) > 3
     assert min(losses) >= problem.best > 0

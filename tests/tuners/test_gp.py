@@ -151,15 +151,22 @@ def test_beats_random_by_other_utilities(utility: str) -> None:
     assert found < 0.05
 
 
-def gap(**keywords: Any) -> float:
-    """How far from what is known it tries, where the best lies between two of six trials."""
+KNOWN = (0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
+
+
+def after_a_parabola(**keywords: Any) -> GPTuner:
+    """A tuner to which KNOWN is known of a parabola that is least between two of them."""
     tuner = GPTuner(seed=0, cold_start_num=5, **keywords)
     tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
-    known = [0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
-    for trial, x in enumerate(known):
+    for trial, x in enumerate(KNOWN):
         tuner.receive_trial_result(trial, {"x": x}, (x - 0.35) ** 2)
-    found = float(tuner.generate_parameters(10)["x"])
-    return min(abs(found - x) for x in known)
+    return tuner
+
+
+def gap(**keywords: Any) -> float:
+    """How far from what is known it tries."""
+    found = float(after_a_parabola(**keywords).generate_parameters(10)["x"])
+    return min(abs(found - x) for x in KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -190,11 +197,7 @@ def test_alpha_is_noise_at_least() -> None:
 
 
 def test_chooses_what_is_most_worth_trying_and_untried() -> None:
-    tuner = GPTuner(seed=0, cold_start_num=5)
-    tuner.update_search_space(SearchSpace({"x": Uniform(0, 1)}))
-    known = [0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
-    for trial, x in enumerate(known):
-        tuner.receive_trial_result(trial, {"x": x}, (x - 0.35) ** 2)
+    tuner = after_a_parabola()
     assert tuner.choose(np.array([[0.45], [0.35], [0.01]])) == [0.35]
     assert tuner.choose(np.array([[0.3], [0.4], [0.05]])) == [0.05]
 

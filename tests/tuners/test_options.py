@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -75,16 +74,16 @@ def test_no_branch_is_given_up_for_its_first_trials(kind: type[Tuner]) -> None:
     """One branch is far better from the start, the others are looked at again nevertheless."""
     branches = tuple(Branch(name, ((f"x{name}", Uniform(0, 1)),)) for name in "abc")
     later: Counter[str] = Counter()
-    for seed, trial in itertools.product(range(3), range(FIRST + 50)):
-        if trial == 0:
-            tuner = kind(seed=seed)
-            tuner.update_search_space(SearchSpace({"m": Choice(branches)}))
-        model = tuner.generate_parameters(trial)["m"]
-        name = model["_name"]
-        tuner.receive_trial_result(
-            trial, {"m": model}, model[f"x{name}"] ** 2 + (0 if name == "a" else 5)
-        )
-        if trial >= FIRST:
-            later[name] += 1
+    for seed in range(3):
+        tuner = kind(seed=seed)
+        tuner.update_search_space(SearchSpace({"m": Choice(branches)}))
+        for trial in range(FIRST + 50):
+            model = tuner.generate_parameters(trial)["m"]
+            name = model["_name"]
+            tuner.receive_trial_result(
+                trial, {"m": model}, model[f"x{name}"] ** 2 + (0 if name == "a" else 5)
+            )
+            if trial >= FIRST:
+                later[name] += 1
     assert min(later.values()) >= 3 * 3
     assert 3 * 12 <= later["b"] + later["c"] <= 3 * 30
